@@ -1,0 +1,126 @@
+"""What the site needs beyond Jupyter Book: fresh results, key numbers in prose, figures for dark pages.
+
+Each function below is hooked into Sphinx by `setup` at the end, with the reason beside it.
+"""
+
+import hashlib
+import os
+import re
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from myst_nb.core.render import create_warning
+from myst_nb.ext.utils import RoleBase
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import course  # noqa: E402  (found in book/, one folder up)
+
+ROOT = course.BOOK.parent
+LOADERS = {"load_boston": "boston-house-prices.csv", "load_mnist": "mnist.npz"}
+
+
+# -- results are kept until what they depend on changes ----------------------------------------------------------------
+
+def chapter_inputs(text):
+    """The files, apart from its own cells, that a chapter's results depend on, in a fixed order."""
+    data = sorted({name for loader, name in LOADERS.items() if loader in text}
+                  | {name for name in course.DATA_FILES if name in text})
+    return [course.BOOK / "course.py", ROOT / "requirements.txt"] + [course.DATA / name for name in data]
+
+
+def mark_inputs(app, docname, source):
+    """Put a digest of the chapter's inputs into its kernel's display name.
+
+    The results cache is keyed on the code cells and the kernel's description: with the digest in it, results that were
+    computed with other data, another course.py or other package versions are not found again.
+    """
+    if not re.search(r"^kernelspec:$", source[0], re.M):
+        return
+    digest = hashlib.sha256()
+    for path in chapter_inputs(source[0]):
+        app.env.note_dependency(str(path))
+        digest.update(path.read_bytes() if path.is_file() else b"missing")
+    source[0] = re.sub(r"^(  display_name: .*)$", rf"\1 [inputs {digest.hexdigest()[:12]}]", source[0], count=1,
+                       flags=re.M)
+
+
+# -- key numbers in prose ----------------------------------------------------------------------------------------------
+
+class KeyNumberRole(RoleBase):
+    """`` {eval}`key.name` ``: JupyterLab asks the running kernel; the site takes the number from the cached outputs."""
+
+    def run(self):
+        stored = self.document["nb_renderer"].renderer.nb_client.glue_data if "nb_renderer" in self.document else {}
+        match = re.fullmatch(r"key\.(\w+)", self.text.strip())
+        if not match:
+            message = f"{{eval}} quotes key numbers alone, as key.name; this is {self.text!r}"
+        elif match[1] not in stored:
+            message = f"no key number is called {match[1]!r} in this chapter; key_number({match[1]!r}, ...) makes one"
+        else:
+            text = stored[match[1]]["data"]["text/plain"].replace("-", "\N{MINUS SIGN}")
+            return [nodes.inline(text, text, classes=["key-number"])], []
+        return [], [create_warning(message, self.document, self.line, subtype="key_number")]
+
+
+# -- figures for light and dark pages ----------------------------------------------------------------------------------
+
+class LightAndDark(SphinxPostTransform):
+    """Show each SVG drawn in the course's colours in two versions, of which the page shows the one that fits.
+
+    Both are lazy images: a browser fetches only the one that is shown.
+    """
+
+    default_priority = 200
+    formats = ("html",)
+
+    def run(self):
+        for image in list(self.document.findall(nodes.image)):
+            source = Path(self.env.srcdir) / image["uri"]
+            if source.suffix != ".svg" or not source.is_file() or "only-light" in image["classes"]:
+                continue
+            svg = source.read_text(encoding="utf8")
+            size = re.search(r'viewBox="[\d.]+ [\d.]+ ([\d.]+) ([\d.]+)"', svg)
+            if course.INK not in svg.lower():
+                continue
+            versions = []
+            for index, theme in enumerate(("light", "dark")):
+                version = Path(self.app.outdir, "..", "figures", f"{source.stem}-{theme}.svg").resolve()
+                version.parent.mkdir(parents=True, exist_ok=True)
+                version.write_text(recolour(svg, index), encoding="utf8")
+                copy = image.deepcopy()
+                copy["uri"] = os.path.relpath(version, self.env.srcdir)
+                copy["candidates"] = {"*": copy["uri"]}
+                copy["classes"] = [*image["classes"], f"only-{theme}"]
+                if size:  # known before the file arrives, so that nothing jumps; CSS scales it down
+                    copy["width"], copy["height"] = (f"{round(float(s) * 4 / 3)}px" for s in size.groups())
+                self.env.images.add_file(self.env.docname, copy["uri"])
+                versions.append(copy)
+            image.replace_self(versions)
+
+
+def recolour(svg, index):
+    """`svg` in the light (0) or dark (1) colours, its paper transparent so that the page shows through."""
+    for name, colours in course.COLORS.items():
+        new = "none" if name == "paper" and "<!-- keep paper -->" in svg else colours[index]
+        svg = re.sub(colours[0], new, svg, flags=re.I)
+    return svg
+
+
+# -- pages -------------------------------------------------------------------------------------------------------------
+
+def lazy_images(app, pagename, templatename, context, doctree):
+    """Let browsers fetch pictures when they come into view."""
+    if "body" in context:
+        context["body"] = re.sub(r"<img (?![^>]*loading=)", '<img loading="lazy" decoding="async" ', context["body"])
+
+
+def setup(app):
+    # Progress bars are for live runs: the kernels that the build starts inherit this.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    app.connect("source-read", mark_inputs)
+    app.add_role("eval", KeyNumberRole(), override=True)
+    app.add_post_transform(LightAndDark)
+    app.connect("html-page-context", lazy_images)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
