@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
-from myst_nb.core.render import create_warning
+from myst_nb.core.variables import create_warning
 from myst_nb.ext.utils import RoleBase
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.errors import SphinxError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -24,26 +26,53 @@ LOADERS = {"load_boston": "boston-house-prices.csv", "load_mnist": "mnist.npz"}
 # -- results are kept until what they depend on changes ----------------------------------------------------------------
 
 def chapter_inputs(text):
-    """The files, apart from its own cells, that a chapter's results depend on, in a fixed order."""
-    data = sorted({name for loader, name in LOADERS.items() if loader in text}
-                  | {name for name in course.DATA_FILES if name in text})
-    return [course.BOOK / "course.py", ROOT / "requirements.txt"] + [course.DATA / name for name in data]
+    """The files, apart from its own cells, that the results of the chapter `text` depend on."""
+    data = {name for loader, name in LOADERS.items() if loader in text}
+    return [course.BOOK / "course.py", ROOT / "requirements.txt", *sorted(course.DATA / name for name in data)]
 
 
-def mark_inputs(app, docname, source):
-    """Put a digest of the chapter's inputs into its kernel's display name.
+def digest(paths):
+    """One short name for the contents of all files in `paths`."""
+    contents = (path.read_bytes() if path.is_file() else b"missing" for path in paths)
+    return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()[:12]
+
+
+def with_inputs(text):
+    """The chapter `text` with the digest of its inputs in its kernel's display name.
 
     The results cache is keyed on the code cells and the kernel's description: with the digest in it, results that were
     computed with other data, another course.py or other package versions are not found again.
     """
-    if not re.search(r"^kernelspec:$", source[0], re.M):
-        return
-    digest = hashlib.sha256()
-    for path in chapter_inputs(source[0]):
-        app.env.note_dependency(str(path))
-        digest.update(path.read_bytes() if path.is_file() else b"missing")
-    source[0] = re.sub(r"^(  display_name: .*)$", rf"\1 [inputs {digest.hexdigest()[:12]}]", source[0], count=1,
-                       flags=re.M)
+    return re.sub(r"^(  display_name: .*)$", rf"\1 [inputs {digest(chapter_inputs(text))}]", text, count=1, flags=re.M)
+
+
+def mark_inputs(app, docname, source):
+    if re.search(r"^kernelspec:$", source[0], re.M):
+        for path in chapter_inputs(source[0]):
+            app.env.note_dependency(str(path))
+        source[0] = with_inputs(source[0])
+
+
+# -- a failing cell stops the build before any page is written ---------------------------------------------------------
+
+def stop_at_failed_cells(app, env):
+    """Name every cell that failed, with its place, and raise, so that the last good pages stay as they are."""
+    failures = [failure for docname in sorted(env.all_docs) if (failure := failed_cell(env, docname))]
+    if failures:
+        raise SphinxError("\n\n".join(["a cell failed, no page was written", *failures]))
+
+
+def failed_cell(env, docname):
+    """Where and why a cell of the page `docname` failed; None if none did."""
+    run = NbMetadataCollector.get_exec_data(env, docname)
+    if not run or run["succeeded"]:
+        return None
+    chapter = Path(env.doc2path(docname))
+    log = re.sub(r"\x1b\[[\d;]*m", "", run["traceback"] or run["error"])
+    cell = re.search(r"^-{18,}\n(.*?)\n-{18,}$", log, re.M | re.S)
+    before, found, _ = chapter.read_text(encoding="utf8").partition(cell[1] if cell else "\0")
+    place = f"{chapter.name}, the cell at line {before.count(chr(10)) + 1}" if found else chapter.name
+    return f"ERROR in {place}:\n{log[cell.end() if cell else 0:].strip()}"
 
 
 # -- key numbers in prose ----------------------------------------------------------------------------------------------
@@ -110,17 +139,31 @@ def recolour(svg, index):
 
 # -- pages -------------------------------------------------------------------------------------------------------------
 
-def lazy_images(app, pagename, templatename, context, doctree):
-    """Let browsers fetch pictures when they come into view."""
+def mark_verdicts(app, doctree):
+    """Give each verdict box a class of its own outcome, such as `verdict-does-not-hold`, for its colour and mark."""
+    for box in doctree.findall(nodes.admonition):
+        if "verdict" in box["classes"]:
+            _, _, outcome = box[0].astext().partition(": ")
+            box["classes"].append("verdict-" + nodes.make_id(outcome))
+
+
+def finish_page(app, pagename, templatename, context, doctree):
+    """Let browsers fetch pictures when they come into view; load each style sheet once."""
     if "body" in context:
         context["body"] = re.sub(r"<img (?![^>]*loading=)", '<img loading="lazy" decoding="async" ', context["body"])
+    context["css_files"] = list({str(sheet.filename): sheet for sheet in context["css_files"]}.values())
 
 
 def setup(app):
     # Progress bars are for live runs: the kernels that the build starts inherit this.
     os.environ.setdefault("TQDM_DISABLE", "1")
+    # Sphinx does not watch its extensions and static files; as settings, they make it read or write the pages again.
+    app.add_config_value("course_extension", digest([Path(__file__)]), "env")
+    app.add_config_value("course_static", digest(sorted((course.BOOK / "_static").rglob("*.*"))), "html")
     app.connect("source-read", mark_inputs)
+    app.connect("env-updated", stop_at_failed_cells)
     app.add_role("eval", KeyNumberRole(), override=True)
     app.add_post_transform(LightAndDark)
-    app.connect("html-page-context", lazy_images)
+    app.connect("doctree-read", mark_verdicts)
+    app.connect("html-page-context", finish_page)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

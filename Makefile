@@ -1,0 +1,53 @@
+# The course's commands; `make help` lists them.
+PYTHON ?= python3
+PORT   ?= 8000
+BIN    := .venv/bin
+SHELL  := /bin/bash -o pipefail
+export TQDM_DISABLE = 1
+
+.DEFAULT_GOAL := book
+.PHONY: book test serve format clean help
+
+book: .venv/installed ## build the site into _build/html (the same as plain `make`)
+	@# A build that failed or was interrupted may have kept pages whose warnings were already shown: read them again.
+	@if [ -e _build/unfinished ]; then rm -rf _build/.doctrees; fi; mkdir -p _build; touch _build/unfinished
+	@$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . -W -n --keep-going \
+	  2>&1 | awk '/^Traceback/ {exit} {print; fflush()}' \
+	  || { echo "The site was NOT built: the lines marked ERROR or WARNING above say where and why."; exit 1; }
+	@rm _build/unfinished
+	@echo "The site is in _build/html: open _build/html/index.html, or run \`make serve\`."
+
+test: book .venv/installed-tests ## build the site, run every chapter again and check all of it
+	@$(BIN)/python tests/notebooks.py _build/nbval
+	@$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg tests _build/nbval
+
+serve: book ## show the site on http://localhost:8000 (PORT=...), rebuild and reload on every save
+	@$(BIN)/python book/_ext/serve.py $(PORT)
+
+format: .venv/installed ## write each chapter as Jupyter would save it
+	@for chapter in $$(grep -l '^kernelspec:' book/*.md); do \
+	  $(BIN)/jupytext --quiet --to ipynb --output - $$chapter | $(BIN)/jupytext --from ipynb --to md:myst > _build/saved.md \
+	  && cp _build/saved.md $$chapter; done
+
+clean: ## remove the built site and the kept results (.venv stays; `rm -r .venv` removes it too)
+	rm -rf _build .pytest_cache
+
+help: ## list these commands
+	@sed -nE 's/^([a-z-]+):.* ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+# The stamps are written last: an interrupted installation starts over where it stopped.
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "The pinned packages need \
+	Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+	@# PyTorch's own index holds the CPU build; the default one brings gigabytes of CUDA libraries on Linux.
+	@if [ "$$(uname -s)" = Linux ]; then $(BIN)/pip install --retries 0 --no-deps \
+	  --index-url https://download.pytorch.org/whl/cpu $$(grep -o '^torch==[^ ]*' requirements.txt) || { \
+	  echo "The CPU build of PyTorch could not be had: check the connection to download.pytorch.org and run make again."; \
+	  exit 1; }; fi
+	$(BIN)/pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/installed-tests: .venv/installed tests/requirements.txt
+	$(BIN)/pip install --quiet -r tests/requirements.txt
+	@touch $@

@@ -1,0 +1,51 @@
+"""Write every chapter as a notebook with its published outputs, for nbval to run again and compare.
+
+usage: notebooks.py FOLDER
+
+The outputs come from the results cache that the site was built from: what nbval compares is what readers see.
+"""
+
+import pathlib
+import sys
+
+import jupytext
+import nbformat
+from jupyter_cache import get_cache
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+from course_site import with_inputs  # noqa: E402
+
+
+def chapters():
+    """The files in book/ that have cells to run, in alphabetical order."""
+    return [path for path in sorted((ROOT / "book").glob("*.md")) if "\nkernelspec:\n" in path.read_text()]
+
+
+def published(chapter):
+    """The notebook of `chapter` with the outputs that are on the site.
+
+    Raises KeyError, which says what to do, if the chapter has changed since the site was built.
+    """
+    notebook = jupytext.reads(with_inputs(chapter.read_text()), fmt="md:myst")
+    try:
+        _, notebook = get_cache(ROOT / "_build" / ".jupyter_cache").merge_match_into_notebook(notebook)
+    except KeyError:
+        raise KeyError(f"{chapter.name} has no stored results: run `make` first") from None
+    return notebook
+
+
+def main(folder):
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.ipynb"):
+        old.unlink()
+    for link in ("course.py", "_static"):  # cells run in this folder and find there what they find in book/
+        (folder / link).unlink(missing_ok=True)
+        (folder / link).symlink_to(ROOT / "book" / link)
+    for chapter in chapters():
+        nbformat.write(published(chapter), folder / f"{chapter.stem}.ipynb")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
