@@ -107,7 +107,7 @@ class LightAndDark(SphinxPostTransform):
     def run(self):
         for image in list(self.document.findall(nodes.image)):
             source = Path(self.env.srcdir) / image["uri"]
-            if source.suffix != ".svg" or not source.is_file() or "only-light" in image["classes"]:
+            if source.suffix != ".svg" or not source.is_file() or "on-light" in image["classes"]:
                 continue
             svg = source.read_text(encoding="utf8")
             size = re.search(r'viewBox="[\d.]+ [\d.]+ ([\d.]+) ([\d.]+)"', svg)
@@ -121,9 +121,9 @@ class LightAndDark(SphinxPostTransform):
                 copy = image.deepcopy()
                 copy["uri"] = os.path.relpath(version, self.env.srcdir)
                 copy["candidates"] = {"*": copy["uri"]}
-                copy["classes"] = [*image["classes"], f"only-{theme}"]
+                copy["classes"] = [*image["classes"], f"on-{theme}", "no-scaled-link"]
                 if size:  # known before the file arrives, so that nothing jumps; CSS scales it down
-                    copy["width"], copy["height"] = (f"{round(float(s) * 4 / 3)}px" for s in size.groups())
+                    copy["width"], copy["height"] = (str(round(float(side) * 4 / 3)) for side in size.groups())
                 self.env.images.add_file(self.env.docname, copy["uri"])
                 versions.append(copy)
             image.replace_self(versions)
@@ -148,9 +148,10 @@ def mark_verdicts(app, doctree):
 
 
 def finish_page(app, pagename, templatename, context, doctree):
-    """Let browsers fetch pictures when they come into view; load each style sheet once."""
-    if "body" in context:
-        context["body"] = re.sub(r"<img (?![^>]*loading=)", '<img loading="lazy" decoding="async" ', context["body"])
+    """Let browsers fetch pictures when they come into view, and keep their place free; load each style sheet once."""
+    body = context.get("body", "")
+    body = re.sub(r"<img (?![^>]*loading=)", '<img loading="lazy" decoding="async" ', body)
+    context["body"] = re.sub(r'style="width: (\d+)px; height: (\d+)px;"', r'width="\1" height="\2"', body)
     context["css_files"] = list({str(sheet.filename): sheet for sheet in context["css_files"]}.values())
 
 
