@@ -4,6 +4,9 @@ PORT   ?= 8000
 BIN    := .venv/bin
 SHELL  := /bin/bash -o pipefail
 export TQDM_DISABLE = 1
+# What a failed build prints: what Sphinx says of the cause; of a Python traceback only its last line, and only if needed.
+export SHOW = /Sphinx error:|Exception occurred/ {told = 1} /^Traceback/ {if (told) exit; hide = 1} \
+  /^[A-Za-z_.]+(Error|Exception):/ {hide = 0} !hide {print; fflush()}
 
 .DEFAULT_GOAL := book
 .PHONY: book test serve format clean help
@@ -12,8 +15,8 @@ book: .venv/installed ## build the site into _build/html (the same as plain `mak
 	@# A build that failed or was interrupted may have kept pages whose warnings were already shown: read them again.
 	@if [ -e _build/unfinished ]; then rm -rf _build/.doctrees; fi; mkdir -p _build; touch _build/unfinished
 	@$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . -W -n --keep-going \
-	  2>&1 | awk '/^Traceback/ {exit} {print; fflush()}' \
-	  || { echo "The site was NOT built: the lines marked ERROR or WARNING above say where and why."; exit 1; }
+	  2>&1 | awk "$$SHOW" \
+	  || { echo "The site was NOT built; the cause stands above, with its place."; exit 1; }
 	@rm _build/unfinished
 	@echo "The site is in _build/html: open _build/html/index.html, or run \`make serve\`."
 

@@ -15,10 +15,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import IPython.display
-import matplotlib as mpl
-import matplotlib.font_manager
 import numpy as np
-import pandas as pd
+
+# pandas, matplotlib and torch are imported where they are used: the build reads this file too, and need not wait for them.
 
 BOOK = pathlib.Path(__file__).resolve().parent
 DATA = BOOK.parent / "data"
@@ -62,6 +61,8 @@ def load_boston():
     MEDV is the median house value in 1000 dollars. Source: Harrison and Rubinfeld (1978); the column B rests on a
     racist premise, see data/README.md. Raises DataFileError.
     """
+    import pandas as pd
+
     return pd.read_csv(data_file("boston-house-prices.csv"), sep=r"\s+", header=None, names=BOSTON_COLUMNS)
 
 
@@ -169,6 +170,9 @@ def set_style():
     Lines differ in dash pattern as well as in colour. Seeds of the SVG identifiers are fixed, so that equal figures
     give equal files.
     """
+    import matplotlib as mpl
+    import matplotlib.font_manager
+
     for font in sorted((BOOK / "_static" / "fonts").glob("*.ttf")):
         mpl.font_manager.fontManager.addfont(font)
     lines = [BLUE, ORANGE, GREEN, PURPLE, GOLD, SKY]
