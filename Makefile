@@ -9,7 +9,7 @@ export SHOW = /Sphinx error:|Exception occurred/ {told = 1} /^Traceback/ {if (to
   /^[A-Za-z_.]+(Error|Exception):/ {hide = 0} !hide {print; fflush()}
 
 .DEFAULT_GOAL := book
-.PHONY: book test serve format clean help
+.PHONY: book test serve format bench clean help
 
 book: .venv/installed ## build the site into _build/html (the same as plain `make`)
 	@# A build that failed or was interrupted may have kept pages whose warnings were already shown: read them again.
@@ -31,6 +31,9 @@ format: .venv/installed ## write each chapter as Jupyter would save it
 	@for chapter in $$(grep -l '^kernelspec:' book/*.md); do \
 	  $(BIN)/jupytext --quiet --to ipynb --output - $$chapter | $(BIN)/jupytext --from ipynb --to md:myst > _build/saved.md \
 	  && cp _build/saved.md $$chapter; done
+
+bench: .venv/installed-tests ## print how long builds take and what each chapter costs
+	@$(BIN)/python tests/bench.py
 
 clean: ## remove the built site and the kept results (.venv stays; `rm -r .venv` removes it too)
 	rm -rf _build .pytest_cache
