@@ -92,16 +92,32 @@ def test_an_unknown_key_number_fails_every_time(course):
         assert "sums.md" in output and "no key number is called 'three'" in output, output
 
 
-def test_an_interrupted_build_is_finished_by_the_next(course):
+@pytest.mark.parametrize("seconds", [0.5, 2, 6])
+def test_an_interrupted_build_is_finished_by_the_next(course, seconds):
     course.edit("book/sums.md", "1 + 1, 2, 2", "(__import__('time').sleep(30), 1 + 1)[1], 2, 2")
     running = subprocess.Popen(MAKE, cwd=course.root, start_new_session=True, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
-    time.sleep(6)
+    time.sleep(seconds)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    course.edit("book/sums.md", "sleep(30)", "sleep(0)")
+    course.edit("book/sums.md", "sleep(30)", f"sleep(0 * {seconds})")
     code, output, ran = course.make()
     assert code == 0 and ran == {"sums"}, output
+    assert '<span class="key-number">2</span>' in course.page("sums")
+
+
+def test_two_builds_from_nothing_give_the_same_site(course):
+    def site():
+        return {path.relative_to(html): path.read_bytes() for path in sorted(html.rglob("*")) if path.is_file()}
+
+    html = course.root / "_build" / "html"
+    sites = []
+    for _ in range(2):
+        course.make("clean")
+        assert course.make()[0] == 0
+        sites.append(site())
+    assert sites[0].keys() == sites[1].keys()
+    assert [str(path) for path in sites[0] if sites[0][path] != sites[1][path]] == []
 
 
 def test_help_lists_every_command(course):
