@@ -35,8 +35,15 @@ def test_a_changed_cell_runs_its_chapter_only(course):
 def test_a_changed_helper_runs_all_chapters(course):
     course.edit("book/course.py", "self.text = ", "self.text = 'n' + ")
     code, output, ran = course.make()
-    assert code == 0 and ran == {"houses", "sums"}, output
+    assert code == 0 and ran == {"houses", "sums"} and "side by side" in output, output
     assert '<span class="key-number">n506</span>' in course.page("houses")
+
+
+def test_of_several_stale_chapters_the_broken_one_is_named(course):
+    course.edit("book/sums.md", "1 + 1, 2, 2", "1 + 2, 2, 2")
+    course.edit("book/houses.md", "500, 510", "500, 511")
+    code, output, ran = course.make()
+    assert code != 0 and "ERROR in sums.md, the cell at line 18" in output and "ERROR in houses.md" not in output
 
 
 def test_changed_pins_run_all_chapters(course):

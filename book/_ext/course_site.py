@@ -7,19 +7,28 @@ import hashlib
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import jupytext
 from docutils import nodes
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.variables import create_warning
 from myst_nb.ext.utils import RoleBase
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.errors import SphinxError
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import course  # noqa: E402  (found in book/, one folder up)
 
+logger = logging.getLogger(__name__)
 ROOT = course.BOOK.parent
+KERNEL = re.compile(r"^kernelspec:$", re.M)  # in the header of every page that has cells to run
 LOADERS = {"load_boston": "boston-house-prices.csv", "load_mnist": "mnist.npz"}
 
 
@@ -47,10 +56,41 @@ def with_inputs(text):
 
 
 def mark_inputs(app, docname, source):
-    if re.search(r"^kernelspec:$", source[0], re.M):
+    if KERNEL.search(source[0]):
         for path in chapter_inputs(source[0]):
             app.env.note_dependency(str(path))
         source[0] = with_inputs(source[0])
+
+
+def run_side_by_side(app):
+    """Run the chapters that have no stored results, if there are several, as many at a time as there are cores.
+
+    Sphinx reads (and MyST-NB runs) one chapter after another; what is stored here, it finds. A chapter that fails is not
+    stored: MyST-NB runs it again and reports what is wrong.
+    """
+    cache = get_cache(app.env.mystnb_config.execution_cache_path)
+    stale = {}
+    for path in sorted(course.BOOK.glob("*.md")):
+        text = path.read_text(encoding="utf8")
+        if KERNEL.search(text):
+            notebook = jupytext.reads(with_inputs(text), fmt="md:myst")
+            with suppress(KeyError):
+                cache.match_cache_notebook(notebook)
+                continue
+            stale[path] = notebook
+    if len(stale) < 2:
+        return
+
+    def run(path):
+        logger.info(f"{path}: Executing notebook side by side with others")
+        return single_nb_execution(stale[path], cwd=str(path.parent), timeout=app.config.nb_execution_timeout,
+                                   allow_errors=False)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, result in zip(stale, pool.map(run, stale)):
+            if result.err is None:
+                bundle = CacheBundleIn(stale[path], str(path), data={"execution_seconds": result.time})
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 # -- a failing cell stops the build before any page is written ---------------------------------------------------------
@@ -161,6 +201,7 @@ def setup(app):
     # Sphinx does not watch its extensions and static files; as settings, they make it read or write the pages again.
     app.add_config_value("course_extension", digest([Path(__file__)]), "env")
     app.add_config_value("course_static", digest(sorted((course.BOOK / "_static").rglob("*.*"))), "html")
+    app.connect("builder-inited", run_side_by_side, priority=900)
     app.connect("source-read", mark_inputs)
     app.connect("env-updated", stop_at_failed_cells)
     app.add_role("eval", KeyNumberRole(), override=True)
