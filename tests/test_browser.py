@@ -1,6 +1,7 @@
 """Every page as a reader's browser draws it: no other host, no script error, nothing wider than the screen, legible."""
 
 import functools
+import gzip
 import http.server
 import os
 import shutil
@@ -76,6 +77,19 @@ def test_captions_and_formulas_are_visible(browser, address, name):
         hidden = f"""[...document.querySelectorAll('{selector}')].filter(
             e => !e.checkVisibility() && !e.closest('details:not([open]), .toggle-hidden, .dropdown')).length"""
         assert visit.page.evaluate(hidden) == 0, selector
+    visit.page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_first_visit_is_light(browser, address, name):
+    """Everything that a first visit loads, pictures further down left out, compressed as a web server does it."""
+    visit = Visit(browser, address, name)
+    visit.page.wait_for_load_state("networkidle")
+    loaded = visit.page.evaluate("[location.href, ...performance.getEntriesByType('resource').map(entry => entry.name)]")
+    files = {SITE / url.removeprefix(address).lstrip("/").partition("?")[0] for url in loaded if url.startswith(address)}
+    assert len(files) > 5
+    size = sum(min(len(content), len(gzip.compress(content))) for content in (file.read_bytes() for file in files))
+    assert size < 500_000, f"{name}: {size:,} bytes"
     visit.page.context.close()
 
 
