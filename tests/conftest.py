@@ -54,7 +54,7 @@ class Course:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     root = tmp_path_factory.mktemp("course")
-    for name in ("Makefile", "_config.yml", "requirements.txt", "img", "data", "tests"):
+    for name in ("Makefile", "_config.yml", "requirements.txt", "constraints.txt", "img", "data", "tests"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, root / name)
     shutil.copytree(ROOT / "book", root / "book", ignore=lambda _, names: [n for n in names if n.endswith(".md")])

@@ -46,8 +46,9 @@ def test_of_several_stale_chapters_the_broken_one_is_named(course):
     assert code != 0 and "ERROR in sums.md, the cell at line 18" in output and "ERROR in houses.md" not in output
 
 
-def test_changed_pins_run_all_chapters(course):
-    course.edit("requirements.txt", "# -- the chapters", "# -- the chapters, again")
+@pytest.mark.parametrize("name, pin", [("requirements.txt", "numpy=="), ("constraints.txt", "scipy==")])
+def test_changed_pins_run_all_chapters(course, name, pin):
+    course.edit(name, pin, pin + "0")
     code, output, ran = course.make()
     assert code == 0 and ran == {"houses", "sums"}, output
 
@@ -147,7 +148,8 @@ def test_an_older_python_is_refused_with_a_sentence(course):
 
 
 def test_serve_shows_the_site_rebuilds_on_save_and_reports_a_busy_port(course, free_port):
-    os.utime(course.root / "requirements.txt", (0, 0))  # older than the environment, for the make that serve calls
+    for name in ("requirements.txt", "constraints.txt"):  # older than the environment, for the make that serve calls
+        os.utime(course.root / name, (0, 0))
     with open(course.root / "serve.log", "w+") as log:
         server = subprocess.Popen([*MAKE, "serve", f"PORT={free_port}"], cwd=course.root, start_new_session=True,
                                   stdout=log, stderr=log)

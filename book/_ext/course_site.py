@@ -26,7 +26,7 @@ from sphinx.util import logging
 from sphinxcontrib import katex
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import course  # noqa: E402  (found in book/, one folder up)
+import course  # found in book/, one folder up
 
 logger = logging.getLogger(__name__)
 ROOT = course.BOOK.parent
@@ -39,7 +39,8 @@ LOADERS = {"load_boston": "boston-house-prices.csv", "load_mnist": "mnist.npz"}
 def chapter_inputs(text):
     """The files, apart from its own cells, that the results of the chapter `text` depend on."""
     data = {name for loader, name in LOADERS.items() if loader in text}
-    return [course.BOOK / "course.py", ROOT / "requirements.txt", *sorted(course.DATA / name for name in data)]
+    pins = [ROOT / "requirements.txt", ROOT / "constraints.txt"]
+    return [course.BOOK / "course.py", *pins, *sorted(course.DATA / name for name in data)]
 
 
 def digest(paths):

@@ -11,7 +11,7 @@ from pathlib import Path
 from livereload import Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-WATCHED = ("book/**/*", "img/*", "data/*", "_config.yml", "_toc.yml", "requirements.txt")
+WATCHED = ("book/**/*", "img/*", "data/*", "_config.yml", "_toc.yml", "requirements.txt", "constraints.txt")
 
 
 def build():
