@@ -9,7 +9,7 @@ export SHOW = /Sphinx error:|Exception occurred/ {told = 1} /^Traceback/ {if (to
   /^[A-Za-z_.]+(Error|Exception):/ {hide = 0} !hide {print; fflush()}
 
 .DEFAULT_GOAL := book
-.PHONY: book test serve format bench clean help
+.PHONY: book test serve lint format pins bench clean help
 
 book: .venv/installed ## build the site into _build/html (the same as plain `make`)
 	@# A build that failed or was interrupted may have kept pages whose warnings were already shown: read them again.
@@ -20,7 +20,7 @@ book: .venv/installed ## build the site into _build/html (the same as plain `mak
 	@rm _build/unfinished
 	@echo "The site is in _build/html: open _build/html/index.html, or run \`make serve\`."
 
-test: book .venv/installed-tests ## build the site, run every chapter again and check all of it
+test: lint book ## build the site, run every chapter again and check all of it
 	@$(BIN)/python tests/notebooks.py _build/nbval
 	@$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg tests _build/nbval
 
@@ -32,6 +32,22 @@ format: .venv/installed ## write each chapter as Jupyter would save it
 	  $(BIN)/jupytext --quiet --to ipynb --output - $$chapter | $(BIN)/jupytext --from ipynb --to md:myst > _build/saved.md \
 	  && cp _build/saved.md $$chapter; done
 
+lint: .venv/installed-tests ## check code, Markdown, spelling and references, in seconds and without running anything
+	@$(BIN)/python tests/lint.py
+
+PINNED := requirements.txt tests/requirements.txt $(wildcard .binder/requirements.txt)
+pins: ## write constraints.txt: a version of every package that the pinned ones bring along (NEWEST=1: move all of them)
+	@$(PYTHON) -m venv _build/uv && _build/uv/bin/pip install --quiet uv==0.13.9  # resolves for all platforms at once
+	@mkdir -p $(dir $(PINNED:%=_build/pins/%))
+	@for file in $(PINNED); do \
+	  sed -nE '/^[^#]+==/ {$(if $(NEWEST),/# held/! s/==[^ ]+//;) p;}' $$file > _build/pins/$$file; done
+	cd _build/pins && ../uv/bin/uv pip compile --quiet $(if $(NEWEST),--upgrade --fork-strategy fewest) \
+	  -o ../../constraints.txt $(PINNED)
+	@# The versions chosen go back into the files that pin them.
+	@for file in $(PINNED); do awk 'NR == FNR {split($$1, pin, "=="); version[pin[1]] = pin[2]; next} \
+	  split($$1, pin, "==") == 2 && pin[1] in version {sub(/==[^ ]+/, "==" version[pin[1]])} 1' \
+	  constraints.txt $$file > _build/pins/new && cp _build/pins/new $$file; done
+
 bench: .venv/installed-tests ## print how long builds take and what each chapter costs
 	@$(BIN)/python tests/bench.py
 
@@ -42,7 +58,7 @@ help: ## list these commands
 	@sed -nE 's/^([a-z-]+):.* ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 # The stamps are written last: an interrupted installation starts over where it stopped.
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "The pinned packages need \
 	Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
@@ -51,9 +67,10 @@ help: ## list these commands
 	  --index-url https://download.pytorch.org/whl/cpu $$(grep -o '^torch==[^ ]*' requirements.txt) || { \
 	  echo "The CPU build of PyTorch could not be had: check the connection to download.pytorch.org and run make again."; \
 	  exit 1; }; fi
-	$(BIN)/pip install --quiet -r requirements.txt
+	$(BIN)/pip install --quiet -r requirements.txt -c constraints.txt || { \
+	  echo "If requirements and constraints.txt disagree, write the latter again: make pins"; exit 1; }
 	@touch $@
 
 .venv/installed-tests: .venv/installed tests/requirements.txt
-	$(BIN)/pip install --quiet -r tests/requirements.txt
+	$(BIN)/pip install --quiet -r tests/requirements.txt -c constraints.txt
 	@touch $@

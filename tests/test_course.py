@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-
 # -- data ------------------------------------------------------------------------------------------------------------
 
 IDX_SHA256 = {  # of the four files of the original distribution, header and bytes

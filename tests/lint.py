@@ -1,0 +1,103 @@
+"""`make lint`: what can be said of code, Markdown, spelling and references within seconds, without running a cell.
+
+Ruff, rumdl and codespell take their settings from pyproject.toml. Every message names file and line.
+"""
+
+import difflib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "book"
+BIN = Path(sys.executable).parent
+
+CELL = re.compile(r"^(`{3,})\{code-cell\}.*\n(---\n(?:.*\n)*?---\n|(?::.*\n)*)((?:.*\n)*?)\1$", re.M)
+
+
+def run(tool, *arguments, text=None):
+    """Run one of the tools in the course's folder: whether it found nothing. It prints what it found."""
+    sys.stdout.flush()
+    return subprocess.run([BIN / tool, *arguments], cwd=ROOT, input=text, text=True).returncode == 0
+
+
+# -- code cells ------------------------------------------------------------------------------------------------------
+
+def without_prose(text):
+    """The chapter `text` as one Python file in which every line has its number: the code cells, and what prose quotes."""
+    lines = [", ".join(re.findall(r"\{eval\}`([^`]+)`", line)) for line in without_code(text).split("\n")]
+    for cell in CELL.finditer(text):
+        first, code = text.count("\n", 0, cell.start(3)), cell[3].splitlines()
+        lines[first:first + len(code)] = code
+    return "\n".join(lines).rstrip() + "\n"
+
+
+# -- references ------------------------------------------------------------------------------------------------------
+
+LABEL = re.compile(r"^\s*:?(?:name|label): (\S+)$|^\((\S+)\)=$|\$\$ *\((\S+)\)$", re.M)
+ROLE = re.compile(r"\{(ref|numref|eq|doc|cite(?::\w+)?)\}`([^`]+)`")
+OPENING = re.compile(r"^(?:`{3,}|:{3,})\{(figure|image|solution-start|solution)\} (\S+)$", re.M)
+CARD = re.compile(r"^:link: (\S+)\n:link-type: (doc|ref)$", re.M)
+
+
+def without_code(text):
+    """The chapter `text` with its line numbers, but without its header and code, where references are only examples."""
+    def blank(match):
+        return "\n" * match[0].count("\n")
+
+    text = CELL.sub(lambda cell: cell[0][:cell.start(3) - cell.start()] + "\n" * cell[3].count("\n"), text)
+    return re.sub(r"\A---\n(?:.*\n)*?---$|^(`{3,})(?!\{)[^`\n]*\n(?:.*\n)*?\1$|``[^`].*?``", blank, text, flags=re.M)
+
+
+def references(text):
+    """What the chapter `text` refers to by MyST's roles and directives: kind, target and position of each."""
+    for match in ROLE.finditer(text):
+        targets = re.sub(r"^.*<(.*)>$", r"\1", match[2], flags=re.S)
+        for target in targets.split(",") if match[1].startswith("cite") else [targets]:
+            yield match[1].partition(":")[0], target.strip(), match.start()
+    for match in OPENING.finditer(text):
+        yield "file" if match[1] in ("figure", "image") else "exercise", match[2], match.start()
+    for match in CARD.finditer(text):
+        yield match[2], match[1], match.start()
+
+
+def check_references(pages):
+    """Print each reference that leads nowhere and each label that is taken twice; whether there were none."""
+    pages = {path: without_code(path.read_text(encoding="utf8")) for path in pages}
+    labels, found = {}, []
+    for path, text in pages.items():
+        for match in LABEL.finditer(text):
+            label = next(filter(None, match.groups()))
+            place = f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, match.end()) + 1}"
+            if label in labels:
+                found.append(f"{place}: the label {label!r} is taken, see {labels[label]}")
+            labels.setdefault(label, place)
+    works = re.findall(r"^@\w+\{([^,\s]+)", (BOOK / "references.bib").read_text(encoding="utf8"), re.M)
+    known = {"cite": works, "doc": [path.stem for path in pages]}
+    for path, text in pages.items():
+        for kind, target, position in references(text):
+            names = known.get(kind, list(labels))
+            if not (path.parent / target).is_file() if kind == "file" else target not in names:
+                near = "".join(f"; near it: {name!r}" for name in difflib.get_close_matches(target, names, 1))
+                line = text.count("\n", 0, position) + 1
+                found.append(f"{path.relative_to(ROOT)}:{line}: {kind} {target!r} does not exist{near}")
+    print("".join(f"{message}\n" for message in found), end="")
+    return not found
+
+
+def main():
+    pages = sorted(BOOK.glob("*.md"))
+    results = [
+        run("ruff", "check", "--quiet", "."),
+        *(run("ruff", "check", "--quiet", "--extension", "md:python", "--stdin-filename", str(page), "-",
+              text=without_prose(page.read_text(encoding="utf8"))) for page in pages),
+        run("rumdl", "check", "--quiet", "."),
+        run("codespell"),
+        check_references(pages),
+    ]
+    sys.exit(0 if all(results) else "\nLint found something: the lines above say where.")
+
+
+if __name__ == "__main__":
+    main()
