@@ -9,7 +9,7 @@ export SHOW = /Sphinx error:|Exception occurred/ {told = 1} /^Traceback/ {if (to
   /^[A-Za-z_.]+(Error|Exception):/ {hide = 0} !hide {print; fflush()}
 
 .DEFAULT_GOAL := book
-.PHONY: book test serve lint format pins bench clean help
+.PHONY: book test serve lint links format pins bench clean help
 
 book: .venv/installed ## build the site into _build/html (the same as plain `make`)
 	@# A build that failed or was interrupted may have kept pages whose warnings were already shown: read them again.
@@ -34,6 +34,9 @@ format: .venv/installed ## write each chapter as Jupyter would save it
 
 lint: .venv/installed-tests ## check code, Markdown, spelling and references, in seconds and without running anything
 	@$(BIN)/python tests/lint.py
+
+links: book ## follow every link to another site, and say which are dead (needs the network)
+	@$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --builder linkcheck
 
 PINNED := requirements.txt tests/requirements.txt $(wildcard .binder/requirements.txt)
 pins: ## write constraints.txt: a version of every package that the pinned ones bring along (NEWEST=1: move all of them)

@@ -1,6 +1,7 @@
-"""`make lint`: what can be said of code, Markdown, spelling and references within seconds, without running a cell.
+"""`make lint`: what can be said of code, Markdown, spelling, references and workflows without running a cell.
 
-Ruff, rumdl and codespell take their settings from pyproject.toml. Every message names file and line.
+Ruff, rumdl and codespell take their settings from pyproject.toml; zizmor reads the GitHub workflows. Every message names
+file and line.
 """
 
 import difflib
@@ -17,9 +18,11 @@ CELL = re.compile(r"^(`{3,})\{code-cell\}.*\n(---\n(?:.*\n)*?---\n|(?::.*\n)*)((
 
 
 def run(tool, *arguments, text=None):
-    """Run one of the tools in the course's folder: whether it found nothing. It prints what it found."""
-    sys.stdout.flush()
-    return subprocess.run([BIN / tool, *arguments], cwd=ROOT, input=text, text=True).returncode == 0
+    """Run one of the tools in the course's folder: whether it found nothing. What it found is printed."""
+    done = subprocess.run([BIN / tool, *arguments], cwd=ROOT, input=text, capture_output=True, text=True)
+    if done.returncode:
+        print((done.stdout + done.stderr).strip())
+    return done.returncode == 0
 
 
 # -- code cells ------------------------------------------------------------------------------------------------------
@@ -82,7 +85,7 @@ def check_references(pages):
                 near = "".join(f"; near it: {name!r}" for name in difflib.get_close_matches(target, names, 1))
                 line = text.count("\n", 0, position) + 1
                 found.append(f"{path.relative_to(ROOT)}:{line}: {kind} {target!r} does not exist{near}")
-    print("".join(f"{message}\n" for message in found), end="")
+    print(*found, sep="\n", end="\n" if found else "")
     return not found
 
 
@@ -94,9 +97,10 @@ def main():
               text=without_prose(page.read_text(encoding="utf8"))) for page in pages),
         run("rumdl", "check", "--quiet", "."),
         run("codespell"),
+        run("zizmor", "--quiet", "--offline", ".github/workflows"),
         check_references(pages),
     ]
-    sys.exit(0 if all(results) else "\nLint found something: the lines above say where.")
+    sys.exit(0 if all(results) else "Lint found something: the lines above say where.")
 
 
 if __name__ == "__main__":

@@ -81,13 +81,14 @@ def lint(tmp_path):
     for name in ("Makefile", "pyproject.toml", "tests/lint.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     files = {"book/index.md": "# Home\n\nSee {doc}`chapter`.\n", "img/line.svg": "<svg/>\n",
              "book/references.bib": "@book{Fisher1925, title = {A}}\n@book{Gauss1809, title = {B}}\n"}
 
     def run(chapter, **others):
         for name, text in {**files, "book/chapter.md": chapter, **others}.items():
-            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
             (tmp_path / name).write_text(text)
         done = subprocess.run(["make", "-o", ".venv/installed-tests", "lint"], cwd=tmp_path, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
@@ -137,3 +138,9 @@ def test_faults_in_other_files_are_named(lint):
     code, output = lint(CHAPTER, **{"book/course.py": "import os\n", "README.md": "# Read me\n\nSee [it](none.md), teh page.\n"})
     assert code != 0 and "book/course.py:1:8: F401" in output
     assert "README.md:3:" in output and "none.md" in output and "teh ==> the" in output
+
+
+def test_a_fault_in_a_workflow_is_named(lint):
+    workflow = re.sub(r"actions/checkout@.*", "actions/checkout@v6", (ROOT / ".github/workflows/test.yml").read_text())
+    code, output = lint(CHAPTER, **{".github/workflows/test.yml": workflow})
+    assert code != 0 and "unpinned-uses" in output and ".github/workflows/test.yml:" in output, output
