@@ -29,7 +29,7 @@ def run(tool, *arguments, text=None):
 
 def without_prose(text):
     """The chapter `text` as one Python file in which every line has its number: the code cells, and what prose quotes."""
-    lines = [", ".join(re.findall(r"\{eval\}`([^`]+)`", line)) for line in without_code(text).split("\n")]
+    lines = [", ".join(set(re.findall(r"\{eval\}`(\w+)", line))) for line in without_code(text).split("\n")]
     for cell in CELL.finditer(text):
         first, code = text.count("\n", 0, cell.start(3)), cell[3].splitlines()
         lines[first:first + len(code)] = code
@@ -42,6 +42,7 @@ LABEL = re.compile(r"^\s*:?(?:name|label): (\S+)$|^\((\S+)\)=$|\$\$ *\((\S+)\)$"
 ROLE = re.compile(r"\{(ref|numref|eq|doc|cite(?::\w+)?)\}`([^`]+)`")
 OPENING = re.compile(r"^(?:`{3,}|:{3,})\{(figure|image|solution-start|solution)\} (\S+)$", re.M)
 CARD = re.compile(r"^:link: (\S+)\n:link-type: (doc|ref)$", re.M)
+LINK = re.compile(r"\]\((?:[\w-]+\.md)?#([^)]+)\)")
 
 
 def without_code(text):
@@ -54,7 +55,7 @@ def without_code(text):
 
 
 def references(text):
-    """What the chapter `text` refers to by MyST's roles and directives: kind, target and position of each."""
+    """What the chapter `text` refers to in MyST's ways: kind, target and position of each reference."""
     for match in ROLE.finditer(text):
         targets = re.sub(r"^.*<(.*)>$", r"\1", match[2], flags=re.S)
         for target in targets.split(",") if match[1].startswith("cite") else [targets]:
@@ -63,6 +64,8 @@ def references(text):
         yield "file" if match[1] in ("figure", "image") else "exercise", match[2], match.start()
     for match in CARD.finditer(text):
         yield match[2], match[1], match.start()
+    for match in LINK.finditer(text):
+        yield "link", match[1], match.start()
 
 
 def check_references(pages):
@@ -77,7 +80,9 @@ def check_references(pages):
                 found.append(f"{place}: the label {label!r} is taken, see {labels[label]}")
             labels.setdefault(label, place)
     works = re.findall(r"^@\w+\{([^,\s]+)", (BOOK / "references.bib").read_text(encoding="utf8"), re.M)
-    known = {"cite": works, "doc": [path.stem for path in pages]}
+    titles = re.findall(r"^#+ (.+)$", "\n".join(pages.values()), re.M)
+    anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+    known = {"cite": works, "doc": [path.stem for path in pages], "link": [*labels, *anchors]}
     for path, text in pages.items():
         for kind, target, position in references(text):
             names = known.get(kind, list(labels))

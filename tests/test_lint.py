@@ -54,7 +54,7 @@ np.pi
 :::{exercise}
 :label: ex-one
 
-Why? See [the first page](index.md) and {ref}`sec-next`.
+Why? See [the first page](index.md), [its title](index.md#home), [here](#what-comes-next), [the line](#fig-line) and {ref}`sec-next`.
 :::
 
 :::{solution-start} ex-one
@@ -110,7 +110,8 @@ def test_good_notebook_code_passes(lint):
     ("Because.", "Because. \n", "MD009"),
     ("Because.", "- a\n* b", "MD004"),
     ("Because.", "[There](none.md)", "none.md"),
-    ("Because.", "[There](#no-such)", "no-such"),
+    ("Because.", "[There](#what-went)", "link 'what-went' does not exist"),
+    ("Because.", "[There](index.md#none)", "link 'none' does not exist"),
     ("Because.", "![A line.](../img/none.svg)", "none.svg"),
     ("Because.", "![](../img/line.svg)", "MD045"),
     ("Because.", "Becuase.", "Becuase ==> Because"),
