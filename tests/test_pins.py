@@ -76,7 +76,8 @@ def test_constraints_are_complete_and_are_what_is_installed():
                    if not r.marker or r.marker.evaluate()}
     installed = needed()
     assert len(installed) > 100
-    assert not installed.keys() - constraints.keys(), "constraints.txt lacks packages: run `make pins`"
+    lacking = sorted(installed.keys() - constraints.keys())
+    assert not lacking, f"constraints.txt lacks {lacking}: run `make pins`"
     other = {name: version for name, version in installed.items() if version != constraints[name]}
     assert not other, f"installed, but not as constraints.txt says (run `make`): {other}"
 
@@ -84,7 +85,8 @@ def test_constraints_are_complete_and_are_what_is_installed():
 def test_whatever_is_installed_is_constrained():
     for name in ["Makefile", ".ci/run"]:
         commands = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
-        assert not [line for line in commands if "pip install" in line and "-r " in line and "-c constraints.txt" not in line]
+        free = [line for line in commands if "pip install" in line and "-r " in line and "-c constraints.txt" not in line]
+        assert not free, f"{name}: add -c constraints.txt: {free}"
     assert not LAUNCH.exists() or "-c ../constraints.txt" in LAUNCH.read_text().splitlines()
 
 
