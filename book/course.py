@@ -17,7 +17,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import IPython.display
 import numpy as np
 
-# pandas, matplotlib and torch are imported where they are used: the build reads this file too, and need not wait for them.
+# pandas, matplotlib and torch are imported where they are used: the build reads this file too and need not wait.
 
 BOOK = pathlib.Path(__file__).resolve().parent
 DATA = BOOK.parent / "data"

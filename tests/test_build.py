@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 from conftest import MAKE, ROOT
 
+
 def test_a_second_make_runs_nothing(course):
     code, output, ran = course.make()
     assert code == 0 and ran == set()

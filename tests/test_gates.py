@@ -88,6 +88,11 @@ FOUND_BY_A_TEST = {  # fault: (file, old text, new text, the test that finds it,
         "requirements.txt", "numpy==", "numpy>=", "pins.py::test_every_package_has_one_exact_version", "requirements.txt: pin numpy"),
     "a pin that is not installed": (
         "requirements.txt", "tqdm==", "tqdm==0.", "pins.py::test_the_environment_holds_what_is_pinned", "run `make` to install it"),
+    "pins that disagree": (
+        "constraints.txt", "tqdm==", "tqdm==0.", "pins.py::test_constraints_hold_each_direct_pin_once", "run `make pins`"),
+    "a package without a pin": (
+        "constraints.txt", "\nscipy==", "\n# scipy==", "pins.py::test_constraints_are_complete_and_are_what_is_installed",
+        "constraints.txt lacks ['scipy']: run `make pins`"),
 }
 
 

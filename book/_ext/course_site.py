@@ -68,8 +68,8 @@ def mark_inputs(app, docname, source):
 def run_side_by_side(app):
     """Run the chapters that have no stored results, if there are several, as many at a time as there are cores.
 
-    Sphinx reads (and MyST-NB runs) one chapter after another; what is stored here, it finds. A chapter that fails is not
-    stored: MyST-NB runs it again and reports what is wrong.
+    Sphinx reads (and MyST-NB runs) one chapter after another; what is stored here, it finds. A chapter that fails is
+    not stored: MyST-NB runs it again and reports what is wrong.
     """
     cache = get_cache(app.env.mystnb_config.execution_cache_path)
     stale = {}
