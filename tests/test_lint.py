@@ -54,7 +54,7 @@ np.pi
 :::{exercise}
 :label: ex-one
 
-Why? See [the first page](index.md), [its title](index.md#home), [here](#what-comes-next), [the line](#fig-line) and {ref}`sec-next`.
+Why? See [the first page](index.md), [its title](index.md#home), [its section](#what-comes-next), [the line](#fig-line) and {ref}`sec-next`.
 :::
 
 :::{solution-start} ex-one
@@ -90,7 +90,7 @@ def lint(tmp_path):
         for name, text in {**files, "book/chapter.md": chapter, **others}.items():
             (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
             (tmp_path / name).write_text(text)
-        done = subprocess.run(["make", "-o", ".venv/installed-tests", "lint"], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(["make", "--no-print-directory", "-o", ".venv/installed-tests", "lint"], cwd=tmp_path, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
     return run
