@@ -54,7 +54,8 @@ np.pi
 :::{exercise}
 :label: ex-one
 
-Why? See [the first page](index.md), [its title](index.md#home), [its section](#what-comes-next), [the line](#fig-line) and {ref}`sec-next`.
+Why? See [the first page](index.md), [its title](index.md#home), [its section](#what-comes-next), [the line](#fig-line)
+and {ref}`sec-next`.
 :::
 
 :::{solution-start} ex-one
@@ -90,7 +91,8 @@ def lint(tmp_path):
         for name, text in {**files, "book/chapter.md": chapter, **others}.items():
             (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
             (tmp_path / name).write_text(text)
-        done = subprocess.run(["make", "--no-print-directory", "-o", ".venv/installed-tests", "lint"], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(["make", "--no-print-directory", "-o", ".venv/installed-tests", "lint"], cwd=tmp_path,
+                              capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
     return run
@@ -136,7 +138,8 @@ def test_a_fault_is_named_with_its_line(lint, old, new, says):
 
 
 def test_faults_in_other_files_are_named(lint):
-    code, output = lint(CHAPTER, **{"book/course.py": "import os\n", "README.md": "# Read me\n\nSee [it](none.md), teh page.\n"})
+    readme = "# Read me\n\nSee [it](none.md), teh page.\n"
+    code, output = lint(CHAPTER, **{"book/course.py": "import os\n", "README.md": readme})
     assert code != 0 and "book/course.py:1:8: F401" in output
     assert "README.md:3:" in output and "none.md" in output and "teh ==> the" in output
 
