@@ -94,7 +94,7 @@ def test_no_measured_decimal_is_typed(chapter):
 
 @each_chapter
 def test_every_claim_has_one_verdict_with_a_measurement(chapter):
-    boxes = re.findall(r"^:{3,}\{admonition\} ([A-Z]+\d+): (.+)\n:class: verdict\n:name: (\S+)\n(.*?)^:{3,}$",
+    boxes = re.findall(r"^:{3,}\{admonition\} ([A-Z]+\d+): ([^\n]+)\n:class: verdict\n:name: (\S+)\n(.*?)^:{3,}$",
                        chapter.read_text(), flags=re.M | re.S)
     for claim, verdict, name, body in boxes:
         where = f"{chapter.name}, verdict on {claim}"
