@@ -12,6 +12,7 @@ import pathlib
 
 # TensorFlow reads these once, on import: no start-up log in a page, and Keras on the one backend that the course pins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import IPython.display
