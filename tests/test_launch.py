@@ -20,7 +20,7 @@ from test_build import free_port, wait_for  # noqa: F401  (a fixture)
 from test_pins import requirements
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
-import repository  # noqa: E402
+import repository
 
 BINDER = ROOT / "_build" / "binder"  # an environment made from .binder/requirements.txt, see the Makefile
 

@@ -21,7 +21,8 @@ def main(name):
     if chapter.exists() or name in TAKEN or re.search(rf"(file|root): {name}$", listed, flags=re.M):
         sys.exit(f"There is a page called {name!r} already: take another name.")
     *_, last = re.finditer(r"^([ -]*- file: ).+\n", listed, flags=re.M)
-    text = TEMPLATE.read_text(encoding="utf8").replace("TITLE", name.replace("-", " ").capitalize()).replace("NAME", name)
+    title = name.replace("-", " ").capitalize()
+    text = TEMPLATE.read_text(encoding="utf8").replace("TITLE", title).replace("NAME", name)
     chapter.write_text(text, encoding="utf8")
     contents.write_text(f"{listed[:last.end()]}{last[1]}{name}\n{listed[last.end():]}", encoding="utf8")
     print(f"Started book/{name}.md, the last chapter in _toc.yml. See it with `make serve`, run it with `make edit`.")

@@ -15,8 +15,9 @@ ADDRESS = re.compile(rf"(?:https?://(?:[^/@]*@)?{HOST}/|(?:ssh://)?(?:[^/@]*@)?(
 
 def git(*arguments):
     """What git prints about the course's repository; an empty text if it fails or is not installed."""
+    command = ["git", "-C", ROOT, *arguments]
     try:
-        return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
 
