@@ -226,7 +226,8 @@ def test_a_button_opens_a_notebook_that_runs_and_is_saved_without_noise(course, 
         page = browser.new_page(viewport={"width": 1200, "height": 1800})
         page.set_default_timeout(60_000)
         page.goto(f"http://127.0.0.1:{free_port}/{path}")
-        page.locator(".jp-NotebookPanel").get_by_text("Python 3 (ipykernel)").wait_for()
+        page.locator(".jp-NotebookPanel").wait_for()
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         page.get_by_text("One and one make 2, as").wait_for()  # a number in prose, from the running kernel
