@@ -69,7 +69,7 @@ clean: ## remove the built site and the kept results (.venv stays; `rm -r .venv`
 	rm -rf _build .pytest_cache
 
 help: ## list these commands
-	@sed -nE 's/^([a-z-]+):.* ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.* ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 # The stamps are written last: an interrupted installation starts over where it stopped.
 .venv/installed: requirements.txt constraints.txt
