@@ -86,7 +86,8 @@ def clone(tmp_path, monkeypatch):
 
 def start_repository(folder):
     def git(*arguments):
-        subprocess.run(["git", "-C", folder, "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments],
+        subprocess.run(["git", "-C", folder, "-c", "user.name=A", "-c", "user.email=a@example.org",
+                        "-c", "commit.gpgsign=false", *arguments],
                        check=True, capture_output=True)
     git("init", "-b", "draft")
     git("commit", "--allow-empty", "-m", "Start")
