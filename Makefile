@@ -1,6 +1,5 @@
 # The course's commands; `make help` lists them.
 PYTHON ?= python3
-PORT   ?= 8000
 BIN    := .venv/bin
 SHELL  := /bin/bash -o pipefail
 export TQDM_DISABLE = 1
@@ -9,7 +8,7 @@ export SHOW = /Sphinx error:|Exception occurred/ {told = 1} /^Traceback/ {if (to
   /^[A-Za-z_.]+(Error|Exception):/ {hide = 0} !hide {print; fflush()}
 
 .DEFAULT_GOAL := book
-.PHONY: book test serve lint links format pins bench clean help
+.PHONY: book test serve edit new-chapter lint links format pins bench clean help
 
 book: .venv/installed ## build the site into _build/html (the same as plain `make`)
 	@# A build that failed or was interrupted may have kept pages whose warnings were already shown: read them again.
@@ -20,12 +19,24 @@ book: .venv/installed ## build the site into _build/html (the same as plain `mak
 	@rm _build/unfinished
 	@echo "The site is in _build/html: open _build/html/index.html, or run \`make serve\`."
 
-test: lint book ## build the site, run every chapter again and check all of it
+test: lint book _build/binder/installed ## build the site, run every chapter again and check all of it
 	@$(BIN)/python tests/notebooks.py _build/nbval
 	@$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg tests _build/nbval
 
+serve: PORT ?= 8000
 serve: book ## show the site on http://localhost:8000 (PORT=...), rebuild and reload on every save
 	@$(BIN)/python book/_ext/serve.py $(PORT)
+
+edit: PORT ?= 8888
+edit: .venv/installed-edit ## open the chapters as notebooks in JupyterLab (PORT=...)
+	@! (: < /dev/tcp/127.0.0.1/$(PORT)) 2> /dev/null || { \
+	  echo "Port $(PORT) is in use: stop what runs there, or take another one: make edit PORT=$$(($(PORT) + 1))"; exit 1; }
+	@# A workspace of its own: the one in the home folder may remember a chapter as plain text.
+	@env -u TQDM_DISABLE .binder/start $(BIN)/jupyter-lab --port=$(PORT) --ServerApp.port_retries=0 --allow-root \
+	  --LabApp.default_url=/lab/tree/book --LabApp.workspaces_dir="$(CURDIR)/_build/workspaces"
+
+new-chapter: .venv/installed ## start a chapter that runs and passes the tests (NAME=...)
+	@$(BIN)/python book/_ext/new_chapter.py "$(NAME)"
 
 format: .venv/installed ## write each chapter as Jupyter would save it
 	@for chapter in $$(grep -l '^kernelspec:' book/*.md); do \
@@ -38,7 +49,7 @@ lint: .venv/installed-tests ## check code, Markdown, spelling and references, in
 links: book ## follow every link to another site, and say which are dead (needs the network)
 	@$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . --builder linkcheck
 
-PINNED := requirements.txt tests/requirements.txt $(wildcard .binder/requirements.txt)
+PINNED := requirements.txt tests/requirements.txt .binder/requirements.txt
 pins: ## write constraints.txt: a version of every package that the pinned ones bring along (NEWEST=1: move all of them)
 	@$(PYTHON) -m venv _build/uv && _build/uv/bin/pip install --quiet uv==0.13.9  # resolves for all platforms at once
 	@mkdir -p $(dir $(PINNED:%=_build/pins/%))
@@ -58,7 +69,7 @@ clean: ## remove the built site and the kept results (.venv stays; `rm -r .venv`
 	rm -rf _build .pytest_cache
 
 help: ## list these commands
-	@sed -nE 's/^([a-z-]+):.* ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.* ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 # The stamps are written last: an interrupted installation starts over where it stopped.
 .venv/installed: requirements.txt constraints.txt
@@ -74,6 +85,16 @@ help: ## list these commands
 	  echo "If requirements and constraints.txt disagree, write the latter again: make pins"; exit 1; }
 	@touch $@
 
+.venv/installed-edit: .venv/installed .binder/requirements.txt
+	$(BIN)/pip install --quiet --retries 0 -r .binder/requirements.txt
+	@touch $@
+
 .venv/installed-tests: .venv/installed tests/requirements.txt
 	$(BIN)/pip install --quiet -r tests/requirements.txt -c constraints.txt
+	@touch $@
+
+# What Binder installs, for the tests that run a chapter there.
+_build/binder/installed: .binder/requirements.txt constraints.txt
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --no-compile --retries 0 -r .binder/requirements.txt
 	@touch $@

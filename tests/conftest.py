@@ -54,10 +54,11 @@ class Course:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     root = tmp_path_factory.mktemp("course")
-    for name in ("Makefile", "_config.yml", "requirements.txt", "constraints.txt", "img", "data", "tests"):
+    for name in (".binder", "Makefile", "_config.yml", "requirements.txt", "constraints.txt", "img", "data", "tests"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, root / name)
-    shutil.copytree(ROOT / "book", root / "book", ignore=lambda _, names: [n for n in names if n.endswith(".md")])
+    shutil.copytree(ROOT / "book", root / "book", ignore=lambda folder, names: [
+        name for name in names if name.endswith(".md") and folder == str(ROOT / "book")])
     (root / ".venv").symlink_to(ROOT / ".venv")
     for page in (root / "tests" / "scratch").iterdir():
         shutil.copy(page, root if page.suffix == ".yml" else root / "book")
@@ -71,8 +72,13 @@ def built(tmp_path_factory):
 @pytest.fixture
 def course(built):
     """The scratch course, built; whatever a test does to it is undone afterwards."""
-    kept = {path: path.read_bytes() for path in built.root.rglob("*") if path.is_file() and "_build" not in path.parts}
+    def files():
+        return [path for path in built.root.rglob("*") if path.is_file() and "_build" not in path.parts]
+
+    kept = {path: path.read_bytes() for path in files()}
     yield built
+    for path in set(files()) - set(kept):
+        path.unlink()
     for path, content in kept.items():
         if not path.is_file() or path.read_bytes() != content:
             path.write_bytes(content)

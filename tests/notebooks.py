@@ -5,11 +5,13 @@ usage: notebooks.py FOLDER
 The outputs come from the results cache that the site was built from: what nbval compares is what readers see.
 """
 
+import ast
 import pathlib
 import sys
 
 import jupytext
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_cache import get_cache
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -20,6 +22,13 @@ from course_site import with_inputs  # noqa: E402
 def chapters():
     """The files in book/ that have cells to run, in alphabetical order."""
     return [path for path in sorted((ROOT / "book").glob("*.md")) if "\nkernelspec:\n" in path.read_text()]
+
+
+def syntax(chapter):
+    """Every node of the syntax trees of the chapter's cells."""
+    plain = TransformerManager().transform_cell  # without IPython's magics
+    cells = [cell for cell in jupytext.read(chapter).cells if cell.cell_type == "code"]
+    return [node for cell in cells for node in ast.walk(ast.parse(plain(cell.source)))]
 
 
 def published(chapter):

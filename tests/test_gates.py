@@ -53,6 +53,9 @@ def test_a_broken_setting_stops_the_build(course, name, fault, says):
 FOUND_BY_A_TEST = {  # fault: (file, old text, new text, the test that finds it, what its message says)
     "a typed number in place of a key number": (
         "book/sums.md", "make {eval}`key.two`", "make 2.05", "chapters.py::test_no_measured_decimal_is_typed", "sums.md types"),
+    "a number that Jupyter would not find": (
+        "book/sums.md", "import key, key_number", "import key_number", "chapters.py::test_jupyter_finds_the_numbers",
+        "sums.md: from course import key"),
     "a missing alternative text": (
         "book/sums.md", "    alt: A straight line that rises from zero to two.", "    width: 200px",
         "chapters.py::test_figures_have_name_caption_and_alternative_text", "sums.md, cell 4: no alternative text"),
@@ -118,7 +121,7 @@ def test_a_damaged_byte_in_the_data(course, name):
     content[len(content) // 3] ^= 1
     path.write_bytes(content)
     course.edit("book/houses.md", "load_boston())", "load_boston()) + 0 * len(load_mnist())")
-    course.edit("book/houses.md", "import key_number,", "import key_number, load_mnist,")
+    course.edit("book/houses.md", "import key, key_number,", "import key, key_number, load_mnist,")
     code, output, _ = course.make()
     assert code != 0 and f"data/{name} was altered" in output and f"git checkout -- data/{name}" in output
     assert "ERROR in houses.md" in output

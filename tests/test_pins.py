@@ -14,8 +14,7 @@ PLATFORMS = {
     "macOS": {"sys_platform": "darwin", "platform_machine": "arm64"},
 }
 PYTHONS = ["3.11.2", "3.11.14", "3.12.0", "3.13.0"]
-LAUNCH = ROOT / ".binder" / "requirements.txt"
-PINNED = ["requirements.txt", "tests/requirements.txt", *([".binder/requirements.txt"] if LAUNCH.exists() else [])]
+PINNED = ["requirements.txt", "tests/requirements.txt", ".binder/requirements.txt"]
 
 each_platform = pytest.mark.parametrize("platform", PLATFORMS)
 
@@ -63,6 +62,13 @@ def test_every_package_has_one_exact_version(name):
         assert version(requirement), f"{name}: pin {requirement} exactly"
 
 
+def test_binder_repeats_no_version():
+    pinned = {(requirement.name, str(requirement.marker)) for requirement in requirements("requirements.txt")}
+    for requirement in requirements(".binder/requirements.txt"):
+        repeated = (requirement.name, str(requirement.marker)) in pinned
+        assert bool(requirement.specifier) != repeated, f".binder/requirements.txt: {requirement}: one version, in one file"
+
+
 @pytest.mark.parametrize("python", PYTHONS)
 @each_platform
 def test_constraints_hold_each_direct_pin_once(platform, python):
@@ -98,8 +104,8 @@ def test_whatever_is_installed_is_constrained():
         commands = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
         free = [line for line in commands if re.search(r"pip install.* -r (?!.*-c constraints.txt|.binder/)", line)]
         assert not free, f"{name}: add -c constraints.txt: {free}"
-    if LAUNCH.exists():  # which pip reads from its own folder
-        assert "-c ../constraints.txt" in LAUNCH.read_text().splitlines(), ".binder/requirements.txt: add -c ../constraints.txt"
+    launch = (ROOT / ".binder" / "requirements.txt").read_text()  # which pip reads from its own folder
+    assert "-c ../constraints.txt" in launch.splitlines(), ".binder/requirements.txt: add -c ../constraints.txt"
 
 
 @each_platform

@@ -27,6 +27,7 @@ from sphinxcontrib import katex
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import course  # found in book/, one folder up
+from repository import add_buttons
 
 logger = logging.getLogger(__name__)
 ROOT = course.BOOK.parent
@@ -218,6 +219,7 @@ def setup(app):
     # Sphinx does not watch its extensions and static files; as settings, they make it read or write the pages again.
     app.add_config_value("course_extension", digest([Path(__file__)]), "env")
     app.add_config_value("course_static", digest(sorted((course.BOOK / "_static").rglob("*.*"))), "html")
+    app.connect("config-inited", add_buttons)
     app.connect("builder-inited", run_side_by_side, priority=900)
     app.connect("source-read", mark_inputs)
     app.connect("env-updated", stop_at_failed_cells)
