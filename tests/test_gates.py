@@ -77,7 +77,7 @@ FOUND_BY_A_TEST = {  # fault: (file, old text, new text, the test that finds it,
     "a printed object": (
         "book/sums.md", "set_style()\n", "set_style()\nprint(object())\n", "chapters.py::test_outputs_are_clean", "sums.md, cell 4"),
     "metadata noise": (
-        "book/sums.md", "    format_version: 0.13", "    format_version: 0.13\n    jupytext_version: 1.16.4",
+        "book/sums.md", "    format_name: myst", "    format_name: myst\n    jupytext_version: 1.16.4",
         "chapters.py::test_saving_in_jupyter_changes_nothing", "make format"),
     "an outside host in a page": (
         "book/sums.md", "One and one", '<img src="https://example.org/x.png" alt="A picture"> One and one',
