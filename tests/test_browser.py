@@ -73,7 +73,7 @@ def test_page_is_whole(browser, address, name, width, scheme):
 @pytest.mark.parametrize("name", [page for page in PAGES if page not in ("genindex", "search")])
 def test_captions_and_formulas_are_visible(browser, address, name):
     visit = Visit(browser, address, name)
-    for selector in ("main figcaption", "main .katex-html"):
+    for selector in ("article figcaption", "article .katex-html"):
         hidden = f"""[...document.querySelectorAll('{selector}')].filter(
             e => !e.checkVisibility() && !e.closest('details:not([open]), .toggle-hidden, .dropdown')).length"""
         assert visit.page.evaluate(hidden) == 0, selector
