@@ -194,6 +194,22 @@ def prepare_katex():
     katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
 
 
+class HoldPunctuation(SphinxPostTransform):
+    """Keep the comma or full stop after a short formula on its line, where browsers would break before it."""
+
+    default_priority = 200
+    formats = ("html",)
+    longest = 40  # characters of TeX: a longer formula has to be free to break on a phone
+
+    def run(self):
+        for formula in list(self.document.findall(nodes.math)):
+            follows = formula.next_node(descend=False, siblings=True)
+            mark = re.match(r"[,.;:!?)]+", follows) if isinstance(follows, nodes.Text) else None
+            if mark and len(formula.astext()) <= self.longest:
+                follows.parent.replace(follows, nodes.Text(follows[mark.end():]))
+                formula.replace_self(nodes.inline("", "", formula.deepcopy(), nodes.Text(mark[0]), classes=["unbroken"]))
+
+
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 def mark_verdicts(app, doctree):
@@ -225,6 +241,7 @@ def setup(app):
     app.connect("env-updated", stop_at_failed_cells)
     app.add_role("eval", KeyNumberRole(), override=True)
     app.add_post_transform(LightAndDark)
+    app.add_post_transform(HoldPunctuation)
     app.connect("doctree-read", mark_verdicts)
     app.connect("html-page-context", finish_page)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
