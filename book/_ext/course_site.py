@@ -207,7 +207,8 @@ class HoldPunctuation(SphinxPostTransform):
             mark = re.match(r"[,.;:!?)]+", follows) if isinstance(follows, nodes.Text) else None
             if mark and len(formula.astext()) <= self.longest:
                 follows.parent.replace(follows, nodes.Text(follows[mark.end():]))
-                formula.replace_self(nodes.inline("", "", formula.deepcopy(), nodes.Text(mark[0]), classes=["unbroken"]))
+                held = nodes.inline("", "", formula.deepcopy(), nodes.Text(mark[0]), classes=["unbroken"])
+                formula.replace_self(held)
 
 
 # -- pages -------------------------------------------------------------------------------------------------------------
