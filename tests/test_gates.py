@@ -70,6 +70,9 @@ FOUND_BY_A_TEST = {  # fault: (file, old text, new text, the test that finds it,
     "a claim without a verdict": (
         "tests/test_chapters.py", 'CLAIMS = {', 'CLAIMS = {"sums": ["S1", "S2"], ',
         "chapters.py::test_every_claim_has_one_verdict_with_a_measurement", "each claim has exactly one verdict"),
+    "a verdict without a claim": (
+        "tests/test_chapters.py", 'CLAIMS = {', 'CLAIMS = {"sums": [], ',
+        "chapters.py::test_every_claim_has_one_verdict_with_a_measurement", "each claim has exactly one verdict"),
     "a chapter missing from the table of contents": (
         "_toc.yml", "  - file: sums\n", "", "chapters.py::test_every_chapter_is_in_the_table_of_contents", "sums"),
     "a long cell": (
