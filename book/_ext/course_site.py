@@ -10,6 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -73,14 +74,14 @@ def run_side_by_side(app):
     Sphinx reads (and MyST-NB runs) one chapter after another; what is stored here, it finds. A chapter that fails is
     not stored: MyST-NB runs it again and reports what is wrong.
     """
-    cache = get_cache(app.env.mystnb_config.execution_cache_path)
+    results = get_cache(app.env.mystnb_config.execution_cache_path)
     stale = {}
     for path in sorted(course.BOOK.glob("*.md")):
         text = path.read_text(encoding="utf8")
         if KERNEL.search(text):
             notebook = jupytext.reads(with_inputs(text), fmt="md:myst")
             with suppress(KeyError):
-                cache.match_cache_notebook(notebook)
+                results.match_cache_notebook(notebook)
                 continue
             stale[path] = notebook
     if len(stale) < 2:
@@ -95,7 +96,7 @@ def run_side_by_side(app):
         for path, result in zip(stale, pool.map(run, stale)):
             if result.err is None:
                 bundle = CacheBundleIn(stale[path], str(path), data={"execution_seconds": result.time})
-                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+                results.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 # -- a failing cell stops the build before any page is written ---------------------------------------------------------
@@ -227,6 +228,25 @@ class HoldPunctuation(SphinxPostTransform):
                 formula.replace_self(held)
 
 
+# -- references --------------------------------------------------------------------------------------------------------
+
+class ReadOnce:
+    """The build environment, with each page's document read from disk once and then kept."""
+
+    def __init__(self, env):
+        self.env, self.get_doctree = env, cache(env.get_doctree)
+
+    def __getattr__(self, name):
+        return getattr(self.env, name)
+
+
+def resolve_figures_quickly(app, env):
+    """Sphinx reads a whole page for each reference to a figure on it, for seconds in all: let it keep the page."""
+    domain, kept = env.get_domain("std"), ReadOnce(env)
+    resolve = domain._resolve_numref_xref
+    domain._resolve_numref_xref = lambda env, *arguments: resolve(kept, *arguments)
+
+
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 def mark_verdicts(app, doctree):
@@ -256,6 +276,7 @@ def setup(app):
     app.connect("builder-inited", run_side_by_side, priority=900)
     app.connect("source-read", mark_inputs)
     app.connect("env-updated", stop_at_failed_cells)
+    app.connect("env-check-consistency", resolve_figures_quickly)
     app.add_role("eval", KeyNumberRole(), override=True)
     app.add_post_transform(LightAndDark)
     app.add_post_transform(HoldPunctuation)
