@@ -269,9 +269,11 @@ def setup(app):
     prepare_katex()
     # Progress bars are for live runs: the kernels that the build starts inherit this.
     os.environ.setdefault("TQDM_DISABLE", "1")
-    # Sphinx does not watch its extensions and static files; as settings, they make it read or write the pages again.
-    app.add_config_value("course_extension", digest([Path(__file__)]), "env")
-    app.add_config_value("course_static", digest(sorted((course.BOOK / "_static").rglob("*.*"))), "html")
+    # Sphinx does not watch its extensions, templates and static files; as settings, they make it read or write the
+    # pages again.
+    app.add_config_value("course_extension", digest(sorted(Path(__file__).parent.glob("*.py"))), "env")
+    looks = [path for folder in ("_static", "_templates") for path in sorted((course.BOOK / folder).rglob("*.*"))]
+    app.add_config_value("course_looks", digest(looks), "html")
     app.connect("config-inited", add_buttons)
     app.connect("builder-inited", run_side_by_side, priority=900)
     app.connect("source-read", mark_inputs)
