@@ -250,11 +250,17 @@ def resolve_figures_quickly(app, env):
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 def mark_verdicts(app, doctree):
-    """Give each verdict box a class of its own outcome, such as `verdict-does-not-hold`, for its colour and mark."""
+    """Give each verdict box a class of its own outcome, such as `verdict-does-not-hold`, for its colour and mark.
+
+    Its title becomes the text of references, as it is with headings: `` {ref}`verdict-r3` `` reads "R3: does not hold".
+    """
+    labels = app.env.get_domain("std").labels
     for box in doctree.findall(nodes.admonition):
         if "verdict" in box["classes"]:
-            _, _, outcome = box[0].astext().partition(": ")
-            box["classes"].append("verdict-" + nodes.make_id(outcome))
+            title = box[0].astext()
+            box["classes"].append("verdict-" + nodes.make_id(title.partition(": ")[2]))
+            for name in box["names"]:
+                labels[name] = app.env.docname, box["ids"][0], title
 
 
 def finish_page(app, pagename, templatename, context, doctree):
