@@ -1,0 +1,201 @@
+"""The frame of the pages: what they load, what they say of themselves, and how long they take.
+
+The templates are in book/_templates. `assets.py` puts the style sheets together when all pages are written.
+"""
+
+import base64
+import hashlib
+import html
+import math
+import os
+import re
+from urllib.parse import urlsplit
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from repository import address
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+# Before anything is drawn: light or dark as the reader chose, else as the reader's system is.
+FIRST_SCRIPT = """
+document.documentElement.dataset.mode = localStorage.getItem("mode") || "auto";
+document.documentElement.dataset.theme = {light: "light", dark: "dark"}[document.documentElement.dataset.mode]
+  || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+"""
+FIRST_SCRIPT_DIGEST = base64.b64encode(hashlib.sha256(FIRST_SCRIPT.encode()).digest()).decode()
+
+# All that pages may load is their own. Formulas are placed by style attributes, icons are pictures inside the style
+# sheet. Web servers that can send headers should send the same, with frame-ancestors 'none' added.
+SECURITY_POLICY = "; ".join([
+    "default-src 'none'", f"script-src 'self' 'sha256-{FIRST_SCRIPT_DIGEST}'", "style-src 'self'",
+    "style-src-attr 'unsafe-inline'", "img-src 'self' data:", "font-src 'self'", "connect-src 'self'", "form-action 'self'",
+    "base-uri 'none'",
+])
+
+# What the theme and its companions load on every page, and no page here needs: the frame does without Bootstrap, folded
+# parts are <details>, only the search page searches.
+UNUSED_SCRIPTS = {"doctools.js", "sphinx_highlight.js", "sphinx-book-theme.js", "togglebutton.js",
+                  "search.js"}
+NEEDED_FOR = {"documentation_options.js": "<pre", "clipboard.min.js": "<pre", "copybutton.js": "<pre", "design-tabs.js": "sd-tab-set"}
+TEXT_FONTS = ["fonts/source-sans-3-400.woff2", "fonts/source-sans-3-600.woff2"]
+CODE_FONT = "fonts/source-code-pro-400.woff2"
+FORMULA_FONTS = ["katex/fonts/KaTeX_Main-Regular.woff2", "katex/fonts/KaTeX_Math-Italic.woff2"]
+WITHOUT_CHAPTER = {  # pages that the site has without a file in book/: (title, description)
+    "search": ("Search", "Find a word in the prose, the headings and the code of the course."),
+    "genindex": ("Index", "The terms of the course, from A to Z, with links to where each is explained."),
+    "404": ("No such page", "There is no page at this address; here is where to go instead."),
+}
+PLAIN_TOKENS = re.compile(r'<span class="(?:n|p|o|w|nn|si|fm|bp|vm)">([^<]*)</span>|<pre><span></span>')
+WORDS_A_MINUTE = 200  # of technical prose
+
+
+# -- how long a page takes ---------------------------------------------------------------------------------------------
+
+def read_times(app, doctree):
+    """Remember how many words of prose a page has, without its code, and how long it says that its cells run."""
+    code = sum(len(block.astext().split()) for block in doctree.findall(nodes.literal_block))
+    said = re.search(r"Running time: about (\d+ minutes?|a minute)", doctree.astext())
+    app.env.metadata[app.env.docname].update(words=len(doctree.astext().split()) - code, running=said[1] if said else "")
+
+
+def chapters(env):
+    """The pages with cells, in the order of the table of contents."""
+    pages = env.toctree_includes.get(env.config.root_doc, [])
+    return [name for name in pages if NbMetadataCollector.get_exec_data(env, name)]
+
+
+def times(env, name):
+    """How long a chapter takes to read and its cells to run; empty if the page has no cells."""
+    if not NbMetadataCollector.get_exec_data(env, name):
+        return []
+    about = env.metadata[name]
+    reading = math.ceil(about["words"] / WORDS_A_MINUTE)
+    return [f"{reading} minute{'s' * (reading > 1)} to read", *[f"{about['running']} to run"] * bool(about["running"])]
+
+
+def pages_that_tell_other_times(app, env):
+    """The pages that show how long others take are written again when that changes."""
+    known, now = getattr(env, "course_times", {}), {name: times(env, name) for name in chapters(env)}
+    env.course_times = now
+    order = [env.config.root_doc, *env.toctree_includes.get(env.config.root_doc, [])]
+    changed = {name for name in {*known, *now} if known.get(name) != now.get(name)}
+    before = {order[order.index(name) - 1] for name in changed & {*order}}
+    return sorted({*before, env.config.root_doc} & env.all_docs.keys()) if changed else []
+
+
+# -- what folds --------------------------------------------------------------------------------------------------------
+
+class folded(nodes.Element):
+    """Content behind its title: a <details>, which opens without a script, by mouse, by key and by searching the page."""
+
+
+def visit_folded(self, node):
+    self.body.append(self.starttag(node, "details") + f'<summary class="admonition-title">{node["title"]}</summary>\n')
+
+
+class FoldDropdowns(SphinxPostTransform):
+    default_priority = 200
+    formats = ("html",)
+
+    def run(self):
+        for box in list(self.document.findall(lambda node: "dropdown" in getattr(node, "attributes", {}).get("classes", []))):
+            title, *content = box.children
+            fold = folded("", *content, ids=box["ids"], title=html.escape(title.astext()),
+                          classes=["admonition", *(name for name in box["classes"] if name not in ("dropdown", "admonition"))])
+            for section in fold.findall(nodes.section):
+                section["ids"] = [name for name in section["ids"] if name != "solution-content"]  # the same in all solutions
+            box.replace_self(fold)
+
+
+# -- contents ----------------------------------------------------------------------------------------------------------
+
+def contents(env, pathto, pagename, doctree):
+    """The list of all pages; below the one that is shown, its sections."""
+    page = next(doctree.findall(nodes.section)) if doctree else None
+    listed, numbers = [], {name: number for number, name in enumerate(chapters(env), 1)}
+    for name in env.toctree_includes.get(env.config.root_doc, []):
+        number = f'<span class="number">{numbers[name]}</span> ' if name in numbers else ""
+        here = ' aria-current="page"' if name == pagename else ""
+        sections = "".join(
+            f'<li><a href="#{section["ids"][0]}">{html.escape(section[0].astext())}</a></li>'
+            for section in page.children if isinstance(section, nodes.section)) if here else ""
+        sections = f'\n<ul class="sections">{sections}</ul>' if sections else ""
+        kind = "chapter" if name in numbers else "page"
+        title = f"{number}{html.escape(env.titles[name].astext())}"
+        listed.append(f'<li class="{kind}"><a href="{pathto(name)}"{here}>{title}</a>{sections}</li>')
+    return f'<ul class="pages">{"".join(listed)}</ul>'
+
+
+# -- each page ---------------------------------------------------------------------------------------------------------
+
+def describe(context, doctree):
+    """What a page says in lists of results: its own description, else how its text begins."""
+    own = re.search(r'<meta content="([^"]*)" name="description"', context.get("metatags", ""))
+    if own:
+        return html.unescape(own[1])
+    text = " ".join(paragraph.astext().replace("\n", " ") for paragraph in doctree.findall(nodes.paragraph))
+    return text if len(text) < 160 else text[:160].rpartition(" ")[0] + " …"
+
+
+def slim(body):
+    """The page's text without what nobody sees: marks of code that look like the plain text, styles of each table."""
+    body = PLAIN_TOKENS.sub(lambda found: found[1] if found[1] is not None else "<pre>", body)
+    body = re.sub(r"<style scoped>.*?</style>", "", body, flags=re.S)
+    body = re.sub(r'<summary aria-label="[^"]*">\s*<p class="collapsed[^>]*>(.*?)</p>\s*<p class="expanded[^>]*>(.*?)</p>',
+                  r'<summary><span class="collapsed">\1</span><span class="expanded">\2</span>', body)
+    return re.sub(r'(<a class="[^"]*external[^"]*")', r'\1 rel="noopener"', body)
+
+
+def frame_page(app, pagename, templatename, context, doctree):
+    env, body = app.env, context.get("body", "")
+    title, description = WITHOUT_CHAPTER.get(pagename) or (context["title"], describe(context, doctree))
+    base = app.config.html_baseurl
+    context.update(
+        body=slim(body),
+        heading=html.unescape(re.sub(r"<[^>]*>", "", title)),
+        description=description,
+        indexed=pagename not in ("search", "404"),
+        picture=f"{base}_static/social/{pagename}.png" if base and doctree else "",
+        first_script=FIRST_SCRIPT,
+        security_policy=SECURITY_POLICY,
+        contents=contents(env, context["pathto"], pagename, doctree),
+        preloaded_fonts=TEXT_FONTS + [CODE_FONT] * ("<pre" in body) + FORMULA_FONTS * ('class="katex"' in body),
+        script_files=[script for script in context["script_files"] if is_needed(script, body)],
+    )
+    for script in context["script_files"]:
+        script.attributes["defer"] = "defer"
+    if pagename in env.all_docs:
+        order = chapters(env)
+        where = [f"Chapter {order.index(pagename) + 1} of {len(order)}"] if pagename in order else []
+        context["facts"] = where + times(env, pagename)
+        order = [env.config.root_doc, *env.toctree_includes.get(env.config.root_doc, []), ""]
+        following = order[order.index(pagename) + 1] if pagename in order else ""
+        context["next_fact"] = (times(env, following) or [""])[0] if following else ""
+    if pagename == env.config.root_doc:
+        context["body"] = re.sub(r'</div>\n(?=<a class="sd-stretched-link[^>]* href="([\w-]+)\.html")',
+                                 lambda card: f'<p class="facts">{"".join(map("<span>{}</span>".format, times(env, card[1])))}'
+                                              "</p></div>\n", context["body"])
+    if not app.config.html_baseurl:
+        context["pageurl"] = None
+
+
+def is_needed(script, body):
+    name = os.path.basename(str(script.filename or ""))
+    return name and name not in UNUSED_SCRIPTS and NEEDED_FOR.get(name, "") in body
+
+
+def set_address(app, config):
+    """Where the site will be, if that is known: for canonical addresses, the site map, and the 404 page."""
+    config.html_baseurl = config.html_baseurl or address(os.environ)
+    config.notfound_urls_prefix = urlsplit(config.html_baseurl).path or "/"
+    config.notfound_template = "404.html"
+
+
+def setup(app):
+    app.connect("config-inited", set_address)
+    app.connect("doctree-read", read_times)
+    app.connect("env-updated", pages_that_tell_other_times)
+    app.connect("html-page-context", frame_page, priority=900)  # when the theme and the other extensions are done
+    app.add_node(folded, html=(visit_folded, lambda self, node: self.body.append("</details>\n")))
+    app.add_post_transform(FoldDropdowns)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
