@@ -8,7 +8,7 @@ export SHOW = /Sphinx error:|Exception occurred/ {told = 1} /^Traceback/ {if (to
   /^[A-Za-z_.]+(Error|Exception):/ {hide = 0} !hide {print; fflush()}
 
 .DEFAULT_GOAL := book
-.PHONY: book test serve edit new-chapter lint links format pins bench clean help
+.PHONY: book test serve edit new-chapter lint links format pins audit bench clean help
 
 book: .venv/installed ## build the site into _build/html (the same as plain `make`)
 	@# A build that failed or was interrupted may have kept pages whose warnings were already shown: read them again.
@@ -61,6 +61,9 @@ pins: ## write constraints.txt: a version of every package that the pinned ones 
 	@for file in $(PINNED); do awk 'NR == FNR {split($$1, pin, "=="); version[pin[1]] = pin[2]; next} \
 	  split($$1, pin, "==") == 2 && pin[1] in version {sub(/==[^ ]+/, "==" version[pin[1]])} 1' \
 	  constraints.txt $$file > _build/pins/new && cp _build/pins/new $$file; done
+
+audit: book .venv/installed-tests ## print what each page weighs and scores; Lighthouse comes from npm the first time
+	@$(BIN)/python tests/audit.py
 
 bench: .venv/installed-tests ## print how long builds take and what each chapter costs
 	@$(BIN)/python tests/bench.py

@@ -141,6 +141,7 @@ def slim(body):
     """The page's text without what nobody sees: marks of code that look like the plain text, styles of each table."""
     body = PLAIN_TOKENS.sub(lambda found: found[1] if found[1] is not None else "<pre>", body)
     body = re.sub(r"<style scoped>.*?</style>", "", body, flags=re.S)
+    body = body.replace("<th></th>", "<td></td>").replace('role="doc-biblioentry"', 'role="listitem"')  # no empty heading; a known role
     body = re.sub(r'<summary aria-label="[^"]*">\s*<p class="collapsed[^>]*>(.*?)</p>\s*<p class="expanded[^>]*>(.*?)</p>',
                   r'<summary><span class="collapsed">\1</span><span class="expanded">\2</span>', body)
     return re.sub(r'(<a class="[^"]*external[^"]*")', r'\1 rel="noopener"', body)
@@ -154,7 +155,6 @@ def frame_page(app, pagename, templatename, context, doctree):
         body=slim(body),
         heading=html.unescape(re.sub(r"<[^>]*>", "", title)),
         description=description,
-        indexed=pagename not in ("search", "404"),
         picture=f"{base}_static/social/{pagename}.png" if base and doctree else "",
         first_script=FIRST_SCRIPT,
         security_policy=SECURITY_POLICY,
