@@ -13,6 +13,9 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 # What depends on colours and on the width of the window: all that can differ between light and dark, desk and phone.
 LOOKS = {**RULES, "runOnly": ["color-contrast", "scrollable-region-focusable", "target-size", "link-in-text-block"]}
 SHOW_ALL = """async () => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync('* { content-visibility: visible !important }');  // pages put off drawing what is far from the screen
+  document.adoptedStyleSheets = [sheet];
   document.querySelectorAll('details').forEach(fold => fold.open = true);
   document.querySelectorAll('img').forEach(image => image.loading = 'eager');
   await document.fonts.ready;

@@ -9,6 +9,7 @@ import html
 import math
 import os
 import re
+from collections import Counter
 from urllib.parse import urlsplit
 
 from docutils import nodes
@@ -22,15 +23,21 @@ document.documentElement.dataset.mode = localStorage.getItem("mode") || "auto";
 document.documentElement.dataset.theme = {light: "light", dark: "dark"}[document.documentElement.dataset.mode]
   || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 """
-FIRST_SCRIPT_DIGEST = base64.b64encode(hashlib.sha256(FIRST_SCRIPT.encode()).digest()).decode()
+def policy(body):
+    """What a page may load: its own files. Formulas are placed by style attributes, icons are pictures in the style sheet.
 
-# All that pages may load is their own. Formulas are placed by style attributes, icons are pictures inside the style
-# sheet. Web servers that can send headers should send the same, with frame-ancestors 'none' added.
-SECURITY_POLICY = "; ".join([
-    "default-src 'none'", f"script-src 'self' 'sha256-{FIRST_SCRIPT_DIGEST}'", "style-src 'self'",
-    "style-src-attr 'unsafe-inline'", "img-src 'self' data:", "font-src 'self'", "connect-src 'self'", "form-action 'self'",
-    "base-uri 'none'",
-])
+    Web servers that can send headers should send the same, with frame-ancestors 'none' added.
+    """
+    def digests(texts):
+        return "".join(f" 'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts)
+
+    styles = re.findall(r"<style[^>]*>(.*?)</style>", body, flags=re.S)  # of tables that pandas coloured
+    return "; ".join([
+        "default-src 'none'", "script-src 'self'" + digests([FIRST_SCRIPT]), "style-src 'self'" + digests(styles),
+        "style-src-attr 'unsafe-inline'", "img-src 'self' data:", "font-src 'self'", "connect-src 'self'", "form-action 'self'",
+        "base-uri 'none'",
+    ])
+
 
 # What the theme and its companions load on every page, and no page here needs: the frame does without Bootstrap, folded
 # parts are <details>, only the search page searches.
@@ -46,6 +53,8 @@ WITHOUT_CHAPTER = {  # pages that the site has without a file in book/: (title, 
     "404": ("No such page", "There is no page at this address; here is where to go instead."),
 }
 PLAIN_TOKENS = re.compile(r'<span class="(?:n|p|o|w|nn|si|fm|bp|vm)">([^<]*)</span>|<pre><span></span>')
+OUTCOMES = {"holds": "hold", "holds with conditions": "hold with conditions", "does not hold": "do not hold",
+            "undecided at this size": "are undecided"}
 WORDS_A_MINUTE = 200  # of technical prose
 
 
@@ -55,7 +64,9 @@ def read_times(app, doctree):
     """Remember how many words of prose a page has, without its code, and how long it says that its cells run."""
     code = sum(len(block.astext().split()) for block in doctree.findall(nodes.literal_block))
     said = re.search(r"Running time: about (\d+ minutes?|a minute)", doctree.astext())
-    app.env.metadata[app.env.docname].update(words=len(doctree.astext().split()) - code, running=said[1] if said else "")
+    verdicts = [box[0].astext().partition(": ")[2] for box in doctree.findall(nodes.admonition) if "verdict" in box["classes"]]
+    app.env.metadata[app.env.docname].update(
+        words=len(doctree.astext().split()) - code, running=said[1] if said else "", verdicts=verdicts)
 
 
 def chapters(env):
@@ -73,9 +84,17 @@ def times(env, name):
     return [f"{reading} minute{'s' * (reading > 1)} to read", *[f"{about['running']} to run"] * bool(about["running"])]
 
 
-def pages_that_tell_other_times(app, env):
-    """The pages that show how long others take are written again when that changes."""
-    known, now = getattr(env, "course_times", {}), {name: times(env, name) for name in chapters(env)}
+def tally(env):
+    """How many claims the course has answered, and how, for the home page."""
+    verdicts = Counter(verdict for name in chapters(env) for verdict in env.metadata[name]["verdicts"])
+    return f"<li><b>{verdicts.total()}</b> claims measured</li>" + "".join(
+        f'<li class="verdict-{nodes.make_id(kind)}"><b>{verdicts[kind]}</b> {words}</li>' for kind, words in OUTCOMES.items())
+
+
+def pages_that_tell_of_others(app, env):
+    """The pages that show how long others take, or what they found, are written again when that changes."""
+    known = getattr(env, "course_times", {})
+    now = {name: times(env, name) + env.metadata[name]["verdicts"] for name in chapters(env)}
     env.course_times = now
     order = [env.config.root_doc, *env.toctree_includes.get(env.config.root_doc, [])]
     changed = {name for name in {*known, *now} if known.get(name) != now.get(name)}
@@ -140,8 +159,8 @@ def describe(context, doctree):
 def slim(body):
     """The page's text without what nobody sees: marks of code that look like the plain text, styles of each table."""
     body = PLAIN_TOKENS.sub(lambda found: found[1] if found[1] is not None else "<pre>", body)
-    body = re.sub(r"<style scoped>.*?</style>", "", body, flags=re.S)
-    body = body.replace("<th></th>", "<td></td>").replace('role="doc-biblioentry"', 'role="listitem"')  # no empty heading; a known role
+    body = re.sub(r"<style scoped>.*?</style>|<style[^>]*>\s*</style>", "", body, flags=re.S)
+    body = re.sub(r"<th([^>]*)>(&nbsp;)?</th>", r"<td\1></td>", body).replace('role="doc-biblioentry"', 'role="listitem"')  # no empty heading; a known role
     body = re.sub(r'<summary aria-label="[^"]*">\s*<p class="collapsed[^>]*>(.*?)</p>\s*<p class="expanded[^>]*>(.*?)</p>',
                   r'<summary><span class="collapsed">\1</span><span class="expanded">\2</span>', body)
     return re.sub(r'(<a class="[^"]*external[^"]*")', r'\1 rel="noopener"', body)
@@ -157,7 +176,7 @@ def frame_page(app, pagename, templatename, context, doctree):
         description=description,
         picture=f"{base}_static/social/{pagename}.png" if base and doctree else "",
         first_script=FIRST_SCRIPT,
-        security_policy=SECURITY_POLICY,
+        security_policy=policy(slim(body)),
         contents=contents(env, context["pathto"], pagename, doctree),
         preloaded_fonts=TEXT_FONTS + [CODE_FONT] * ("<pre" in body) + FORMULA_FONTS * ('class="katex"' in body),
         script_files=[script for script in context["script_files"] if is_needed(script, body)],
@@ -175,6 +194,7 @@ def frame_page(app, pagename, templatename, context, doctree):
         context["body"] = re.sub(r'</div>\n(?=<a class="sd-stretched-link[^>]* href="([\w-]+)\.html")',
                                  lambda card: f'<p class="facts">{"".join(map("<span>{}</span>".format, times(env, card[1])))}'
                                               "</p></div>\n", context["body"])
+        context["body"] = re.sub(r'<div class="tally[^>]*>\s*</div>', f'<ul class="tally">{tally(env)}</ul>', context["body"])
     if not app.config.html_baseurl:
         context["pageurl"] = None
 
@@ -194,7 +214,7 @@ def set_address(app, config):
 def setup(app):
     app.connect("config-inited", set_address)
     app.connect("doctree-read", read_times)
-    app.connect("env-updated", pages_that_tell_other_times)
+    app.connect("env-updated", pages_that_tell_of_others)
     app.connect("html-page-context", frame_page, priority=900)  # when the theme and the other extensions are done
     app.add_node(folded, html=(visit_folded, lambda self, node: self.body.append("</details>\n")))
     app.add_post_transform(FoldDropdowns)
