@@ -49,6 +49,15 @@ def visit(browser, address):
         visit.context.close()
 
 
+def wait_until(page, expression):
+    """As Playwright's own function of this purpose, which the security policy keeps from working."""
+    for _ in range(50):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"not within five seconds: {expression}")
+
+
 # -- what is loaded ----------------------------------------------------------------------------------------------------
 
 @each_page
@@ -131,10 +140,22 @@ def test_captions_and_formulas_are_visible(visit, name):
         assert seen.page.evaluate(hidden) == 0, selector
 
 
-def test_motion_only_where_it_is_welcome(visit):
-    for motion, behaviour in (("reduce", "auto"), ("no-preference", "smooth")):
-        seen = visit("index", reduced_motion=motion)
-        assert seen.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == behaviour
+@each_page
+def test_nothing_moves_by_itself(visit, name):
+    moving = "[...document.querySelectorAll('*')].filter(e => getComputedStyle(e).animationName != 'none').map(e => e.className)"
+    assert visit(name, reduced_motion="reduce").page.evaluate(moving) == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_an_address_of_a_section_leads_there(visit, name, width):
+    """Though the sections above it are not drawn before they come near, so that their heights are guessed."""
+    page = visit(name, width).page
+    page.goto(page.url + "#exercises")
+    page.reload()
+    wait_until(page, "Math.abs(document.getElementById('exercises').getBoundingClientRect().top) < 120")
+    page.evaluate("location.hash = '#summary'")
+    wait_until(page, "Math.abs(document.getElementById('summary').getBoundingClientRect().top) < 120")
 
 
 # -- by keyboard -------------------------------------------------------------------------------------------------------
@@ -174,7 +195,7 @@ def test_the_contents_on_a_phone(visit):
     assert not contents.is_visible() and focused(page) == "Contents"
     button.click()
     page.get_by_role("link", name="Exercises", exact=True).click()
-    page.wait_for_function("Math.abs(document.getElementById('exercises').getBoundingClientRect().top) < 120")
+    wait_until(page, "Math.abs(document.getElementById('exercises').getBoundingClientRect().top) < 120")
     assert not contents.is_visible()
 
 
@@ -205,11 +226,11 @@ def test_light_or_dark_is_chosen_and_remembered(visit):
 def test_the_search_opens_by_key(visit, key):
     page = visit("index").page
     page.keyboard.press(key)
-    page.keyboard.type("dropout")
-    assert page.locator("#search-input").input_value() == "dropout"
+    assert page.locator("#search").is_visible()
     page.keyboard.press("Escape")
     assert not page.locator("#search").is_visible()
     page.keyboard.press(key)
+    page.keyboard.type("dropout")
     page.keyboard.press("Enter")
     page.wait_for_url("**/search.html?q=dropout")
 
@@ -250,7 +271,7 @@ def words_by_place():
         yield pytest.param(word, words[word], id=f"{place}-{word}")
 
 
-@pytest.mark.parametrize("word, name", words_by_place())
+@pytest.mark.parametrize("word, name", [*words_by_place()])
 def test_search_finds_a_word(visit, word, name):
     """A word that stands in one kind of place alone; the excerpts lead to its section."""
     seen = visit("search")
@@ -276,9 +297,9 @@ def test_a_chapter_on_paper(visit):
         assert page.evaluate(f"[...document.querySelectorAll('{selector}')].filter(e => e.checkVisibility()).length") == 0, selector
     for selector in ("figure img.on-light", "details.solution p", ".verdict", "h1"):
         assert page.locator(selector).first.is_visible(), selector
-    contrast = "(([r, g, b]) => r + g + b)(getComputedStyle(document.querySelector('main p')).color.match(/\\d+/g).map(Number))"
+    contrast = "(([r, g, b]) => r + g + b)(getComputedStyle(document.querySelector('article p')).color.match(/\\d+/g).map(Number))"
     assert page.evaluate(contrast) < 200, "text is not dark on paper"
-    assert page.pdf(format="A4").count(b"/Type /Page\n") + 0 >= 0
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_the_page_for_wrong_addresses(browser, address):

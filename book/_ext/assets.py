@@ -11,8 +11,8 @@ from pathlib import Path
 SHEETS = ["pygments.css", "sphinx-design.min.css", "mystnb.*.css", "copybutton.css", "katex/katex.min.css"]
 OURS = ["course.css", "icons.css"]  # last, so that they have the last word
 # What the theme and its companions bring along and no page asks for: Bootstrap, icon fonts, translations.
-UNUSED = ["locales", "vendor", "styles", "scripts", "togglebutton.*", "basic.css", "exercise.css", "katex-math.css", "design-tabs.js",
-          "images", "*webpack-macros.html", "*.png", "fonts/*.ttf"]
+UNUSED = ["locales", "vendor", "styles", "scripts", "togglebutton.*", "basic.css", "exercise.css", "katex-math.css", "copybutton_funcs.js",
+          "images", "check-solid.svg", "copy-button.svg", "*webpack-macros.html", "*.png", "fonts/*.ttf"]
 
 
 def used_only(css, words):

@@ -121,8 +121,6 @@ class FoldDropdowns(SphinxPostTransform):
             title, *content = box.children
             fold = folded("", *content, ids=box["ids"], title=html.escape(title.astext()),
                           classes=["admonition", *(name for name in box["classes"] if name not in ("dropdown", "admonition"))])
-            for section in fold.findall(nodes.section):
-                section["ids"] = [name for name in section["ids"] if name != "solution-content"]  # the same in all solutions
             box.replace_self(fold)
 
 
@@ -163,6 +161,7 @@ def slim(body):
     body = re.sub(r"<th([^>]*)>(&nbsp;)?</th>", r"<td\1></td>", body).replace('role="doc-biblioentry"', 'role="listitem"')  # no empty heading; a known role
     body = re.sub(r'<summary aria-label="[^"]*">\s*<p class="collapsed[^>]*>(.*?)</p>\s*<p class="expanded[^>]*>(.*?)</p>',
                   r'<summary><span class="collapsed">\1</span><span class="expanded">\2</span>', body)
+    body = re.sub(r' id="(exercise|solution)-content"', "", body)  # the same in all of them
     return re.sub(r'(<a class="[^"]*external[^"]*")', r'\1 rel="noopener"', body)
 
 

@@ -53,6 +53,24 @@ const spy = new IntersectionObserver((changes) => {
 }, { rootMargin: "-25% 0px -74% 0px" });
 marked.forEach((_, section) => spy.observe(section));
 
+// -- after reloading or going back, the reader's place: sections above it are not drawn yet, their heights are guesses --
+
+const place = "place " + location.pathname;
+addEventListener("pagehide", () => {
+  const passed = [...document.querySelectorAll(".bd-article > section > section")].filter((s) => s.getBoundingClientRect().top < 100);
+  const section = passed.pop();
+  sessionStorage.setItem(place, JSON.stringify(section ? [section.id, section.getBoundingClientRect().top] : null));
+});
+addEventListener("load", () => {
+  const [id, top] = JSON.parse(sessionStorage.getItem(place)) || [];
+  if (!id || performance.getEntriesByType("navigation")[0].type === "navigate") return;
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    const section = document.getElementById(id);
+    section.scrollIntoView();
+    scrollBy(0, section.getBoundingClientRect().top - top);
+  }));
+});
+
 // -- what scrolls inside of itself can be reached by keyboard, while it is wider than its place ------------------------
 
 const kinds = { PRE: "Code", DIV: "Table or formula, wider than the page" };
@@ -70,8 +88,10 @@ const scrollers = new ResizeObserver((changes) => {
 for (const scroller of document.querySelectorAll(
   ".bd-article pre, .bd-article div.math, .pst-scrollable-table-container, .cell_output .text_html")) scrollers.observe(scroller);
 
-// -- paper shows the solutions -----------------------------------------------------------------------------------------
+// -- paper is light, and shows the solutions ---------------------------------------------------------------------------
 
 addEventListener("beforeprint", () => {
+  root.dataset.theme = "light";
   for (const solution of document.querySelectorAll("details.solution")) solution.open = true;
 });
+addEventListener("afterprint", showMode);

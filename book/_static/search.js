@@ -13,7 +13,9 @@ const excerpt = (text, place) => {
   return (from ? "… " : "") + text.slice(from, to < 0 ? undefined : to).trim() + (to < 0 ? "" : " …");
 };
 
-Search.makeSearchSummary = (data, terms) => {
+Search.makeSearchSummary = (data, stems) => {
+  const query = new URLSearchParams(location.search).get("q").toLowerCase();
+  const terms = new Set([...splitQuery(query), ...stems]);  // "summary" as typed; its stem is "summari"
   const page = new DOMParser().parseFromString(data, "text/html");
   const list = document.createElement("ol");
   list.className = "excerpts";
