@@ -104,7 +104,7 @@ def main(names):
             missed += [f"{name}: {size:.0f} KB on the {visit} visit, at most {KILOBYTES[visit]} are wanted"
                        for visit, size in (("first", first), ("next", following)) if size > KILOBYTES[visit]]
             row = f"{name:17}{requests:9}{len(set(asked)):6}{len(complaints):7}{len(axe):4}{first:9.0f}{following:8.0f}"
-            for device, wanted in SCORES.items():
+            for device in SCORES:
                 found, reasons = scores(script, f"{address}/{name}.html", device)
                 row += f"{'':{10 if device == 'mobile' else 11}}" + " ".join(f"{score:4.2f}" for score in found)
                 missed += [f"{name}: Lighthouse {device}: {category} {score:.2f}, at least {least:.2f} is wanted: "

@@ -230,9 +230,11 @@ def test_the_search_opens_by_key(visit, key):
     page.keyboard.press("Escape")
     assert not page.locator("#search").is_visible()
     page.keyboard.press(key)
+    assert focused(page) == "search-input"
     page.keyboard.type("dropout")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/search.html?q=dropout")
+    page.locator("#search-here").wait_for()
+    assert page.url.endswith("/search.html?q=dropout")
 
 
 def test_folded_cells_and_solutions_open_by_keyboard(visit):

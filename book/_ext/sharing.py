@@ -23,32 +23,37 @@ def shapes(svg):
     """The ellipses, circles and straight-lined paths of a drawing, as matplotlib has them."""
     from matplotlib import patches, path
 
+    def look(style):
+        fill = style.get("fill", "none")
+        dashes = [float(length) for length in style.get("stroke-dasharray", "").split()]
+        return {"facecolor": "none" if fill == "none" else (fill, float(style.get("fill-opacity", 1))),
+                "edgecolor": style.get("stroke", "none"), "linewidth": 1.5 * float(style.get("stroke-width", 1)),
+                "linestyle": (0, dashes) if dashes else "-"}
+
+    def line(commands):
+        points, codes = [], []
+        for letter, values in re.findall(r"([MLHVZ])([^MLHVZ]*)", commands):
+            values = [float(value) for value in values.split()]
+            pairs = {"H": [(x, points[-1][1]) for x in values] if points else [],
+                     "V": [(points[-1][0], y) for y in values] if points else [],
+                     "Z": points[:1]}.get(letter, list(zip(values[::2], values[1::2])))
+            points += pairs
+            first = {"M": path.Path.MOVETO, "Z": path.Path.CLOSEPOLY}.get(letter, path.Path.LINETO)
+            codes += [first, *[path.Path.LINETO] * (len(pairs) - 1)]
+        return path.Path(points, codes)
+
     def walk(element, inherited):
         style = inherited | element.attrib
-        numbers = {name: float(style[name]) for name in ("cx", "cy", "r", "rx", "ry") if name in style}
-        look = {"facecolor": (style.get("fill", "none"), float(style.get("fill-opacity", 1))) if style.get("fill", "none") != "none" else "none",
-                "edgecolor": style.get("stroke", "none"), "linewidth": 1.5 * float(style.get("stroke-width", 1)),
-                "linestyle": (0, [float(length) for length in style.get("stroke-dasharray", "").split()]) if "stroke-dasharray" in style else "-"}
         tag = element.tag.partition("}")[2]
-        if tag == "circle":
-            yield patches.Circle((numbers["cx"], numbers["cy"]), numbers["r"], **look)
-        elif tag == "ellipse":
+        if tag in ("circle", "ellipse"):
             turn = re.match(r"rotate\(([\d.]+)", style.get("transform", ""))
-            yield patches.Ellipse((numbers["cx"], numbers["cy"]), 2 * numbers["rx"], 2 * numbers["ry"],
-                                  angle=float(turn[1]) if turn else 0, **look)
+            sides = (2 * float(style.get(side, style.get("r"))) for side in ("rx", "ry"))
+            yield patches.Ellipse((float(style["cx"]), float(style["cy"])), *sides, angle=float(turn[1]) if turn else 0,
+                                  **look(style))
         elif tag == "path":
-            points, codes = [], []
-            for letter, values in re.findall(r"([MLHVZ])([^MLHVZ]*)", style["d"]):
-                values = [float(value) for value in values.split()]
-                steps = [[value, None] for value in values] if letter == "H" else \
-                    [[None, value] for value in values] if letter == "V" else \
-                    [[*pair] for pair in zip(values[::2], values[1::2])] or [points[0]]
-                for index, (x, y) in enumerate(steps):
-                    points.append([points[-1][0] if x is None else x, points[-1][1] if y is None else y])
-                    codes.append({"M": 1 if index == 0 else 2, "Z": 79}.get(letter, 2))
-            yield patches.PathPatch(path.Path(points, codes), **look)
+            yield patches.PathPatch(line(style["d"]), **look(style))
         for child in element:
-            yield from walk(child, {name: value for name, value in style.items() if name not in ("d", "transform")})
+            yield from walk(child, style)
 
     return walk(ElementTree.parse(svg).getroot(), {})
 
@@ -66,7 +71,8 @@ def draw(target, title, about):
         axes.add_patch(shape)
     lines = textwrap.wrap(title, 20 if len(title) < 60 else 26)
     size = 46 if len(lines) < 4 else 36
-    figure.text(.06, .80, "\n".join(lines), fontproperties=bold, size=size, color=course.INK, va="top", linespacing=1.15)
+    figure.text(.06, .80, "\n".join(lines), fontproperties=bold, size=size, color=course.INK, va="top",
+                linespacing=1.15)
     figure.text(.06, .86, "Every claim measured", fontproperties=bold, size=19, color=course.ORANGE)
     figure.text(.06, .10, about, fontproperties=regular, size=20, color=course.GRAY)
     figure.savefig(target, metadata={"Software": None})
@@ -90,14 +96,19 @@ def draw_pictures(app, exception):
 def invite_robots(app, exception):
     if not exception and app.builder.name == "html":
         base = app.config.html_baseurl
-        Path(app.outdir, "robots.txt").write_text("User-agent: *\nAllow: /\n" + f"Sitemap: {base}sitemap.xml\n" * bool(base))
+        site_map = f"Sitemap: {base}sitemap.xml\n" if base else ""
+        Path(app.outdir, "robots.txt").write_text(f"User-agent: *\nAllow: /\n{site_map}")
+
+
+def map_pages(app, config):
+    config.update({"sitemap_url_scheme": "{link}", "sitemap_locales": [None],
+                   "sitemap_excludes": ["search.html", "404.html"]})
 
 
 def setup(app):
     if address(os.environ):  # sphinx-sitemap warns where there is none
         app.setup_extension("sphinx_sitemap")
-        app.connect("config-inited", lambda app, config: config.update({
-            "sitemap_url_scheme": "{link}", "sitemap_locales": [None], "sitemap_excludes": ["search.html", "404.html"]}))
+        app.connect("config-inited", map_pages)
     app.connect("build-finished", draw_pictures)
     app.connect("build-finished", invite_robots)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
