@@ -33,7 +33,7 @@ def used_only(css, words):
 
 def style_sheet(static, words):
     """All style sheets in one, with the addresses in them as seen from `static`."""
-    first, last = ([path for pattern in patterns for path in sorted(static.glob(pattern))] for patterns in (FIRST, LAST))
+    first, last = ([path for name in names for path in sorted(static.glob(name))] for names in (FIRST, LAST))
     others = sorted({*static.rglob("*.css")} - {*first, *last, static / "site.css"})
     parts = []
     for path in [*first, *others, *last]:

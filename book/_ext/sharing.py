@@ -96,13 +96,15 @@ def draw_pictures(app, exception):
 def invite_robots(app, exception):
     if not exception and app.builder.name == "html":
         base = app.config.html_baseurl
+        if not base:  # a map that an earlier build left
+            Path(app.outdir, "sitemap.xml").unlink(missing_ok=True)
         site_map = f"Sitemap: {base}sitemap.xml\n" if base else ""
         Path(app.outdir, "robots.txt").write_text(f"User-agent: *\nAllow: /\n{site_map}")
 
 
 def map_pages(app, config):
-    config.update({"sitemap_url_scheme": "{link}", "sitemap_locales": [None],
-                   "sitemap_excludes": ["search.html", "404.html"]})
+    config.sitemap_url_scheme = "{link}"
+    config.sitemap_excludes = ["search.html", "404.html"]
 
 
 def setup(app):
