@@ -28,14 +28,20 @@ def policy(page):
     return html.unescape(stated[1]) + "; frame-ancestors 'none'" if stated else "default-src 'none'"
 
 
+def prefix(folder):
+    """The part of the site's address after the host, such as /course/: only the page for wrong addresses names it."""
+    return re.search(r'href="(/[^"]*)_static/site\.css', Path(folder, "404.html").read_text(encoding="utf8"))[1]
+
+
 class Handler(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         url = urlsplit(self.path)
-        path = Path(self.directory, unquote(url.path).lstrip("/"))
+        top = prefix(self.directory)
+        path = Path(self.directory, unquote(url.path).removeprefix(top))
         path = path / "index.html" if path.is_dir() else path
-        status = 200 if path.is_file() else 404
+        status = 200 if path.is_file() and url.path.startswith(top) else 404
         if status == 404:
             path = Path(self.directory, "404.html")
         content = compressed(path, path.stat().st_mtime_ns)
@@ -64,7 +70,7 @@ def serve(folder):
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", server.sent
+        yield f"http://127.0.0.1:{server.server_port}{prefix(folder).rstrip('/')}", server.sent
     finally:
         server.shutdown()
         thread.join()

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 from conftest import SITE
+from serving import prefix
 
 PAGES = sorted(path for path in SITE.glob("*.html"))
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
@@ -32,7 +33,7 @@ def test_internal_links_and_images_resolve(page):
             url = urlsplit(element[attribute])
             if url.scheme or url.netloc:
                 continue
-            target = Path(SITE, unquote(url.path).lstrip("/")).resolve() if url.path else page  # 404.html counts from the top
+            target = Path(SITE, unquote(url.path).removeprefix(prefix(SITE))).resolve() if url.path else page
             target = target / "index.html" if target.is_dir() else target
             assert target.is_file(), f"{page.name}: {element[attribute]} does not exist"
             if url.fragment and target.suffix == ".html" and tag == "a":
@@ -106,8 +107,8 @@ def test_files_are_asked_for_by_their_digest(page):
     """Whatever may change has a digest in its address, so that browsers can keep it; fonts have lasting names."""
     for tag, attribute in (("link", "href"), ("script", "src"), ("img", "src")):
         for element in soup(page).find_all(tag, **{attribute: re.compile(r"\.(css|js|svg|png)\b")}):
-            name, _, digest = element[attribute].partition("?v=")
-            content = Path(SITE, name.lstrip("/")).read_bytes()
+            name, _, digest = unquote(element[attribute]).partition("?v=")
+            content = Path(SITE, name.removeprefix(prefix(SITE))).read_bytes()
             assert digest == hashlib.sha256(content).hexdigest()[:8], f"{page.name}: {element[attribute]}"
 
 
