@@ -75,8 +75,8 @@ addEventListener("load", () => {
 
 const kinds = { PRE: "Code", DIV: "Table or formula, wider than the page" };
 const scrollers = new ResizeObserver((changes) => {
-  for (const { target } of changes) {
-    const scrolls = target.scrollWidth > target.clientWidth + 1;
+  const measured = changes.map(({ target }) => [target, target.scrollWidth > target.clientWidth + 1]);  // before any change
+  for (const [target, scrolls] of measured) {
     if (scrolls === target.hasAttribute("tabindex")) continue;
     if (scrolls) {
       target.tabIndex = 0;
