@@ -340,21 +340,20 @@ class FillIn(SphinxPostTransform):
 
     def index(self):
         """The index: every entry with the sections that it leads to. Terms of the glossary count wherever they are used."""
-        entries = {}  # what sorts it -> (name, places)
+        entries = {}  # what sorts it -> [name, address of its definition, places]
 
-        def add(name, target, anchor, text):
-            _, places = entries.setdefault(re.sub(r"\W", "", name).lower(), (name, {}))
-            places.setdefault((target, anchor), text)
+        def entry(name):
+            return entries.setdefault(re.sub(r"\W", "", name).lower(), [name, None, {}])
 
         names = {}  # any spelling of a term -> the glossary's own
         for page_name, page in self.chapters():
             for anchor, definition in page.definitions.items():
                 names[definition.term.lower()] = definition.term
-                add(definition.term, page_name, anchor, "definition")
+                entry(definition.term)[1] = page_name, anchor
         for page_name, page in self.chapters():
             for term, anchor, title in page.terms:
                 if not page.collects:
-                    add(names.get(term.lower(), term), page_name, anchor, title)
+                    entry(names.get(term.lower(), term))[2][page_name, anchor] = title
         for _, group in IndexEntries(self.env).create_index(self.app.builder):
             for name, (links, below, _) in group:
                 for full, uris in [(name, links), *((f"{name}, {sub}", sub_links) for sub, sub_links in below)]:
@@ -363,17 +362,19 @@ class FillIn(SphinxPostTransform):
                         target = re.sub(r"\.html$", "", target)
                         noted = self.env.course_noted.get(target)
                         if noted and not noted.definitions:
-                            add(full, target, anchor, noted.sections.get(anchor, noted.title))
+                            entry(full)[2][target, anchor] = noted.sections.get(anchor, noted.title)
         groups = {}
         for key in sorted(entries):
-            groups.setdefault(key[0].upper() if key[0].isalpha() else "0–9", []).append(entries[key])
+            groups.setdefault(key[0].upper(), []).append(self.index_entry(*entries[key]))
         letters = " ".join(f'<a class="reference internal" href="#letter-{letter}">{letter}</a>' for letter in groups)
-        body = "".join(f'<div class="index-letter"><h2 id="letter-{letter}">{letter}</h2><dl>'
-                       + "".join(f"<dt>{escape(name)}</dt>" + "".join(
-                           f"<dd>{self.link(target, anchor, text)}</dd>" for (target, anchor), text in places.items())
-                                 for name, places in group) + "</dl></div>"
+        body = "".join(f'<div class="index-letter"><h2 id="letter-{letter}">{letter}</h2><dl>{"".join(group)}</dl></div>'
                        for letter, group in groups.items())
         return [html(f'<nav class="index-letters" aria-label="Letters of the index">{letters}</nav><div class="index">{body}</div>')]
+
+    def index_entry(self, name, definition, places):
+        places = "".join(f"<dd>{self.link(target, anchor, text)}</dd>" for (target, anchor), text in places.items())
+        name = self.link(*definition, name) if definition else escape(name)
+        return f"<dt>{name}</dt>{places or '<dd>in the glossary</dd>'}"
 
     # -- the glossary
 
@@ -393,16 +394,16 @@ class FillIn(SphinxPostTransform):
 
     def add_definitions(self):
         """At the end of a page that uses terms, their definitions, which _static/terms.js shows beside the term."""
-        definitions = {definition.term.lower(): (anchor, definition.meaning) for _, page in self.chapters()
+        definitions = {definition.term.lower(): (name, anchor, definition.meaning) for name, page in self.chapters()
                        for anchor, definition in page.definitions.items()}
         used = {use["reftarget"].lower() for use in self.document.findall(addnodes.pending_xref) if use.get("reftype") == "term"}
         if self.env.course_noted.get(self.env.docname, Noted()).definitions:
             return
         for term in sorted(used & definitions.keys()):
-            anchor, kept = definitions[term]
-            self.document += html(f'<div class="definition" id="definition-{anchor}" popover="manual">')
+            source, anchor, kept = definitions[term]
+            self.document += html(f'<div class="definition" id="definition-{anchor}" popover="manual" tabindex="-1">')
             self.document += shown_on(self.env.docname, kept)
-            self.document += html("</div>")
+            self.document += html(f'<p class="term-places">{self.link(source, anchor, "Glossary")}</p></div>')
 
 
 def outcome_html(outcome):
