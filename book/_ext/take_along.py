@@ -10,6 +10,7 @@ from course_site import ROOT, with_inputs
 from docutils import nodes
 from jupyter_cache import get_cache
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxDirective
 
 PDF = ROOT / "_build" / "html" / "_downloads" / "regularization-and-hyperparameters.pdf"  # `make pdf` writes it
 
@@ -59,6 +60,18 @@ def is_chapter(env, name):
     return "kernelspec" in env.metadata.get(name, {})
 
 
+PDF_OFFER = f'<p>Or take <a class="reference internal" href="_downloads/{PDF.name}" download>the whole course as a PDF</a>.</p>'
+
+
+class Offer(nodes.General, nodes.Element):
+    """Stands where the PDF is offered, if it was made."""
+
+
+class OfferPDF(SphinxDirective):
+    def run(self):
+        return [Offer()]
+
+
 class TakeAlong(SphinxPostTransform):
     """Below a chapter's running time, what there is to download and how to run it: a menu that needs no script."""
 
@@ -66,6 +79,8 @@ class TakeAlong(SphinxPostTransform):
     formats = ("html",)
 
     def run(self):
+        for offer in list(self.document.findall(Offer)):
+            offer.replace_self(nodes.raw("", PDF_OFFER, format="html") if self.config.course_pdf else [])
         name = self.env.docname
         if not is_chapter(self.env, name):
             return
@@ -90,5 +105,7 @@ class TakeAlong(SphinxPostTransform):
 def setup(app):
     app.add_config_value("course_pdf", PDF.is_file(), "html")
     app.connect("html-page-context", write_notebook)
+    app.add_node(Offer)
+    app.add_directive("course-pdf", OfferPDF)
     app.add_post_transform(TakeAlong)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

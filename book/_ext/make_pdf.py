@@ -1,0 +1,157 @@
+"""Print the built site as one PDF, with Chromium: `make pdf`.
+
+The pages are put one after another, in the order of _toc.yml, without what only a screen can use; addresses get the page's
+name in front, so that links work within the PDF. It is printed twice: where everything landed is known only after the first
+time, and then goes into the table of contents.
+
+usage: make_pdf.py [SITE OUTPUT]
+"""
+
+import io
+import re
+import shutil
+import sys
+from html import escape
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import matplotlib
+from bs4 import BeautifulSoup
+from pypdf import PdfReader, PdfWriter
+from repository import git
+from take_along import PDF, ROOT
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+LEFT_OUT = {"genindex"}  # its sections have no page numbers
+ONLY_ON_SCREENS = ("script, .headerlink, .on-dark, .take-along, .ledger-filter, .definition, .copybtn, .toggle-button, "
+                   ".sd-container-fluid, details.hide, .index-letters, .visually-hidden")  # the cells that readers unfold, too
+FALLBACK = Path(matplotlib.get_data_path(), "fonts", "ttf")  # for the few signs that the course's typefaces lack
+
+
+def pages():
+    """Names of the site's pages, in the order in which they are printed."""
+    names = re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text(encoding="utf8"))
+    return [name for name in names if name not in LEFT_OUT]
+
+
+def article(site, name, names):
+    """The text of the page `name` as it is printed; its addresses begin with the page's name."""
+    page = BeautifulSoup((site / f"{name}.html").read_text(encoding="utf8"), "html.parser").select_one("article")
+    for element in page.select(ONLY_ON_SCREENS):
+        element.decompose()
+    for cell in page.select("div.cell"):
+        if not cell.find(["pre", "img", "table"]) and not cell.get_text(strip=True):
+            cell.decompose()
+    for element in page.find_all(id=True):
+        element["id"] = f"{name}--{element['id']}"
+    for link in page.find_all("a"):
+        address = urlsplit(link.get("href", ""))
+        target = address.path.removesuffix(".html") or name
+        if not address.scheme and target in names:
+            link["href"] = f"#{target}--{address.fragment}" if address.fragment else f"#{target}"
+        elif not address.scheme:
+            link.unwrap()
+    for image in page.find_all("img"):
+        image["src"] = (site / image["src"]).resolve().as_uri()
+        del image["loading"]
+    for table in page.find_all("table"):  # pandas styles its tables by addresses that are other ones now
+        for style in table.parent.find_all("style"):
+            style.decompose()
+    return page
+
+
+def title_page(first):
+    """The title page, from what the landing page opens with; that is taken out of the landing page."""
+    title, opening, picture = first.h1.extract(), first.select_one(".hero"), first.find("figure")
+    date = git("log", "-1", "--format=%cs")
+    image = picture.img.extract() if picture else ""
+    for used in filter(None, (opening, picture)):
+        used.extract()
+    main, _, rest = title.get_text().partition(", ")
+    return (f'<section class="title-page"><h1>{escape(main)}</h1><p class="subtitle">{escape(rest)}</p>{image}'
+            f'<div class="opening">{opening.decode_contents() if opening else ""}</div><p class="date">{date}</p></section>')
+
+
+def contents(articles, landed):
+    """The table of contents: chapters and their sections, with the numbers of the pages where they landed."""
+    lines = []
+    for name, page in articles.items():
+        lines.append(("chapter", name, page.h1.get_text()))
+        lines += [("section", heading.parent["id"], heading.get_text()) for heading in page.find_all("h2")
+                  if heading.parent.get("id")]
+    rows = "".join(f'<li class="{kind}"><a href="#{anchor}"><span>{escape(text)}</span><span class="leader"></span>'
+                   f'<span>{landed.get(anchor, "")}</span></a></li>' for kind, anchor, text in lines)
+    return f'<nav class="contents" id="contents"><h1>Contents</h1><ol>{rows}</ol></nav>'
+
+
+def document(site, names):
+    """A function from page numbers to the whole course as one HTML document."""
+    articles = {name: article(site, name, names) for name in names}
+    first = articles[names[0]]
+    title = title_page(first)
+    first.insert(0, BeautifulSoup("<h1>About this course</h1>", "html.parser"))
+    course = BeautifulSoup((site / "index.html").read_text(encoding="utf8"), "html.parser").title.get_text().strip()
+    running = "".join(f'@page {name} {{ @top-right {{ content: "{page.h1.get_text()}" }} }} #{name} {{ page: {name}; }}\n'
+                      for name, page in articles.items())
+    sheets = "".join(f'<link rel="stylesheet" href="{(site / "_static" / name).resolve().as_uri()}">'
+                     for name in ("pygments.css", "katex/katex.min.css"))
+    style = Path(__file__).with_name("pdf.css").read_text(encoding="utf8")
+    style = style.replace("FONTS", (site / "_static" / "fonts").resolve().as_uri()).replace("FALLBACK", FALLBACK.as_uri())
+    body = "".join(f'<section class="page" id="{name}">{page.decode_contents()}</section>' for name, page in articles.items())
+
+    def with_numbers(landed):
+        return (f'<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{escape(course)}</title>{sheets}'
+                f'<style>{style}{running}</style></head><body>{title}{contents(articles, landed)}{body}</body></html>')
+
+    return with_numbers
+
+
+FIT = """() => {  // what is wider than the page is set smaller; what would become too small to read is reported
+  const width = document.querySelector('.page').clientWidth, tooWide = [];
+  for (const element of document.querySelectorAll('table, .katex-display, pre')) {
+    const wide = element.scrollWidth / Math.min(width, element.parentElement.clientWidth);
+    if (wide > 1.005) {
+      element.style.fontSize = `${parseFloat(getComputedStyle(element).fontSize) / wide * .98}px`;
+      if (wide > 1.6 || element.scrollWidth > width + 1) tooWide.push(element.textContent.trim().slice(0, 80));
+    }
+  }
+  return tooWide;
+}"""
+
+
+def print_course(site, output):
+    """Print the pages in the folder `site` into the file `output`. Exits with a message if something cannot be printed."""
+    if not CHROMIUM:
+        sys.exit("make pdf needs Chromium, and found none: install it (on Debian: apt-get install chromium) and run it again.")
+    from playwright.sync_api import sync_playwright
+
+    html = document(site, pages())
+    source = site.parent / "pdf" / "course.html"
+    source.parent.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 643, "height": 950})  # the text of an A4 page, in pixels
+        page.emulate_media(media="print", color_scheme="light")
+        landed = {}
+        for _ in range(2):
+            source.write_text(html(landed), encoding="utf8")
+            page.goto(source.resolve().as_uri(), wait_until="load")
+            page.evaluate("document.fonts.ready")
+            too_wide = page.evaluate(FIT)
+            if too_wide:
+                sys.exit("The PDF was NOT made; wider than its pages: " + "; ".join(map(repr, too_wide)))
+            pdf = page.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
+            reader = PdfReader(io.BytesIO(pdf))
+            landed = {name.lstrip("/"): reader.get_destination_page_number(place) + 1
+                      for name, place in reader.named_destinations.items()}
+        browser.close()
+    writer = PdfWriter(clone_from=reader)
+    writer.add_metadata({"/Subject": "An executable course, every claim measured", "/Creator": "make pdf"})
+    output.parent.mkdir(parents=True, exist_ok=True)
+    writer.write(output)
+    print(f"The course as a PDF, {len(reader.pages)} pages, is in {output.relative_to(ROOT) if output.is_relative_to(ROOT) else output}.")
+
+
+if __name__ == "__main__":
+    print_course(*map(Path, sys.argv[1:] or (ROOT / "_build" / "html", PDF)))
