@@ -8,6 +8,7 @@ import hashlib
 import json
 import pickle
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -23,6 +24,8 @@ OUTCOMES = {  # in the words of the verdict boxes: the mark that says the same
     "holds": "\N{CHECK MARK}", "holds with conditions": "\N{ALMOST EQUAL TO}",
     "does not hold": "\N{BALLOT X}", "undecided at this size": "?",
 }
+
+GREEK = {unicodedata.name(letter).split()[-1].lower(): letter for letter in "αβγδεηθκμρστφω"} | {"lambda": "λ"}
 
 
 # -- what is noted of each page ----------------------------------------------------------------------------------------
@@ -99,13 +102,23 @@ def section_of(node):
         node = node.parent
     if node is None:
         return "", ""
-    return node["ids"][0], node[0].astext()
+    return node["ids"][0], plain_title(node[0])
+
+
+def plain_title(title):
+    """The text of a heading, with simple formulas in it as they are read."""
+    def read(formula):
+        tex = re.sub(r"\\(?:text|mathrm)\{(.*?)\}", r"\1", formula)
+        tex = re.sub(r"\\([a-z]+)", lambda word: GREEK.get(word[1], word[1]), tex)
+        return re.sub(r"[{}]", "", tex)
+
+    return "".join(read(part.astext()) if isinstance(part, nodes.math) else part.astext() for part in title.children)
 
 
 def note_page(app, doctree):
     env, noted = app.env, Noted()
     title = next(doctree.findall(nodes.title), None)
-    noted.title = title.astext() if title else env.docname
+    noted.title = plain_title(title) if title else env.docname
     noted.claims = [claim_in(box) for box in doctree.findall(nodes.admonition) if "verdict" in box["classes"]]
     noted.numbers = numbers_in(doctree, env)
     seen = set()

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import matplotlib
 from bs4 import BeautifulSoup
 from pypdf import PdfReader, PdfWriter
+from pypdf.generic import NameObject, TextStringObject
 from repository import git
 from take_along import PDF, ROOT
 
@@ -61,6 +62,14 @@ def article(site, name, names):
     return page
 
 
+def plain(heading):
+    """The text of a heading, its formulas as they look, on one line."""
+    copy = BeautifulSoup(str(heading), "html.parser")
+    for hidden in copy.select(".katex-mathml"):
+        hidden.decompose()
+    return " ".join(copy.get_text().split())
+
+
 def title_page(first):
     """The title page, from what the landing page opens with; that is taken out of the landing page."""
     title, opening, picture = first.h1.extract(), first.select_one(".hero"), first.find("figure")
@@ -77,8 +86,8 @@ def contents(articles, landed):
     """The table of contents: chapters and their sections, with the numbers of the pages where they landed."""
     lines = []
     for name, page in articles.items():
-        lines.append(("chapter", name, page.h1.get_text()))
-        lines += [("section", heading.parent["id"], heading.get_text()) for heading in page.find_all("h2")
+        lines.append(("chapter", name, plain(page.h1)))
+        lines += [("section", heading.parent["id"], plain(heading)) for heading in page.find_all("h2")
                   if heading.parent.get("id")]
     rows = "".join(f'<li class="{kind}"><a href="#{anchor}"><span>{escape(text)}</span><span class="leader"></span>'
                    f'<span>{landed.get(anchor, "")}</span></a></li>' for kind, anchor, text in lines)
@@ -89,10 +98,10 @@ def document(site, names):
     """A function from page numbers to the whole course as one HTML document."""
     articles = {name: article(site, name, names) for name in names}
     first = articles[names[0]]
+    course = plain(first.h1)
     title = title_page(first)
     first.insert(0, BeautifulSoup("<h1>About this course</h1>", "html.parser"))
-    course = BeautifulSoup((site / "index.html").read_text(encoding="utf8"), "html.parser").title.get_text().strip()
-    running = "".join(f'@page {name} {{ @top-right {{ content: "{page.h1.get_text()}" }} }} #{name} {{ page: {name}; }}\n'
+    running = "".join(f'@page {name} {{ @top-right {{ content: "{plain(page.h1)}" }} }} #{name} {{ page: {name}; }}\n'
                       for name, page in articles.items())
     sheets = "".join(f'<link rel="stylesheet" href="{(site / "_static" / name).resolve().as_uri()}">'
                      for name in ("pygments.css", "katex/katex.min.css"))
@@ -120,6 +129,31 @@ FIT = """() => {  // what is wider than the page is set smaller; what would beco
 }"""
 
 
+def with_whole_titles(pdf, html):
+    """The PDF with the titles of its outline as they stand in `html`.
+
+    Chromium loses the space where a heading wraps, and doubles a heading that it moves to the next page.
+    """
+    def letters(text):
+        return re.sub(r"\s", "", text)
+
+    whole = {}
+    for heading in BeautifulSoup(html, "html.parser").find_all(re.compile("^h[1-6]$")):
+        title = plain(heading)
+        for formula in heading.select(".katex"):  # which the outline leaves out
+            formula.decompose()
+        whole[letters(heading.get_text())] = whole[letters(heading.get_text()) * 2] = title
+    writer = PdfWriter(io.BytesIO(pdf), incremental=True)
+    open_entries = [writer.root_object["/Outlines"]["/First"]]
+    while open_entries:
+        entry = open_entries.pop()
+        entry[NameObject("/Title")] = TextStringObject(whole.get(letters(entry["/Title"]), entry["/Title"]))
+        open_entries += [entry[key] for key in ("/First", "/Next") if key in entry]
+    result = io.BytesIO()
+    writer.write(result)
+    return result.getvalue()
+
+
 def print_course(site, output):
     """Print the pages in the folder `site` into the file `output`. Exits with a message if something cannot be printed."""
     if not CHROMIUM:
@@ -134,23 +168,21 @@ def print_course(site, output):
         page = browser.new_page(viewport={"width": 643, "height": 950})  # the text of an A4 page, in pixels
         page.emulate_media(media="print", color_scheme="light")
         landed = {}
-        for _ in range(2):
+        for last in (False, True):
             source.write_text(html(landed), encoding="utf8")
             page.goto(source.resolve().as_uri(), wait_until="load")
             page.evaluate("document.fonts.ready")
             too_wide = page.evaluate(FIT)
             if too_wide:
                 sys.exit("The PDF was NOT made; wider than its pages: " + "; ".join(map(repr, too_wide)))
-            pdf = page.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
+            pdf = page.pdf(prefer_css_page_size=True, print_background=True, tagged=last, outline=last)
             reader = PdfReader(io.BytesIO(pdf))
-            landed = {name.lstrip("/"): reader.get_destination_page_number(place) + 1
-                      for name, place in reader.named_destinations.items()}
+            numbers = {page.indirect_reference.idnum: number for number, page in enumerate(reader.pages, 1)}
+            landed = {name.lstrip("/"): numbers[place.raw_get("/Page").idnum] for name, place in reader.named_destinations.items()}
         browser.close()
-    writer = PdfWriter(clone_from=reader)
-    writer.add_metadata({"/Subject": "An executable course, every claim measured", "/Creator": "make pdf"})
     output.parent.mkdir(parents=True, exist_ok=True)
-    writer.write(output)
-    print(f"The course as a PDF, {len(reader.pages)} pages, is in {output.relative_to(ROOT) if output.is_relative_to(ROOT) else output}.")
+    output.write_bytes(with_whole_titles(pdf, source.read_text(encoding="utf8")))
+    print(f"The course as a PDF, {len(numbers)} pages, is in {output.relative_to(ROOT) if output.is_relative_to(ROOT) else output}.")
 
 
 if __name__ == "__main__":
