@@ -73,7 +73,7 @@ class Noted:
     terms: list = field(default_factory=list)        # (term as in the glossary, anchor and title of the section)
     definitions: dict = field(default_factory=dict)  # a glossary's own: anchor -> Definition
     sections: dict = field(default_factory=dict)     # anchor of anything that has one -> title of its section
-    collects: bool = False
+    collects: set = field(default_factory=set)       # what the page itself is filled with
 
 
 def portable(children):
@@ -133,7 +133,7 @@ def note_page(app, doctree):
     for entry in doctree.findall(addnodes.index):
         for _, _, anchor, _, _ in entry["entries"]:
             noted.sections[anchor] = section_of(entry)[1]
-    noted.collects = any(True for _ in doctree.findall(Collected)) or bool(noted.definitions)
+    noted.collects = {place["kind"] for place in doctree.findall(Collected)} | ({"glossary"} if noted.definitions else set())
     env.course_noted[env.docname] = noted
 
 
@@ -200,21 +200,19 @@ def prepare(app):
 
 
 def pages_to_write_again(app, env):
-    """The collecting pages, and those that show definitions, if what is collected has changed."""
-    def digest(what):
-        return hashlib.sha256(repr(what).encode()).hexdigest()
-
-    ordered = [(name, env.course_noted[name]) for name in sorted(env.course_noted)]
-    states = {"collected": digest([(name, env.titles[name].astext(), page.claims, page.numbers, page.terms, page.sections)
-                                   for name, page in ordered]),
-              "defined": digest([page.definitions for _, page in ordered if page.definitions])}
+    """The collecting pages, and those that show definitions, if what they show has changed."""
+    noted = [(name, page.title, page) for name, page in sorted(env.course_noted.items())]
+    shown = {
+        "claims-ledger": [(name, title, page.claims) for name, title, page in noted if page.claims],
+        "key-numbers": [(name, title, page.numbers) for name, title, page in noted if page.numbers],
+        "course-index": [(name, title, page.terms, page.sections, list(page.definitions)) for name, title, page in noted],
+        "glossary": [(name, title, page.terms) for name, title, page in noted if page.terms],
+        "definitions": [(name, page.definitions) for name, _, page in noted if page.definitions],
+    }
+    states = {kind: hashlib.sha256(repr(content).encode()).hexdigest() for kind, content in shown.items()}
     old, env.course_states = getattr(env, "course_states", {}), states
-    again = set()
-    if states != old:
-        again |= {name for name, page in ordered if page.collects}
-    if states["defined"] != old.get("defined"):
-        again |= {name for name, page in ordered if page.terms}
-    return sorted(again)
+    changed = {kind for kind in states if states[kind] != old.get(kind)}
+    return [name for name, _, page in noted if page.collects & changed or (page.terms and "definitions" in changed)]
 
 
 # -- the pages ---------------------------------------------------------------------------------------------------------

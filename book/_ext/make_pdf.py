@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import matplotlib
 from bs4 import BeautifulSoup
-from pypdf import PdfReader, PdfWriter
-from pypdf.generic import NameObject, TextStringObject
+from pypdf import PdfReader
+from pypdf.generic import DictionaryObject, NameObject, NumberObject, TextStringObject
 from repository import git
 from take_along import PDF, ROOT
 
@@ -64,10 +64,8 @@ def article(site, name, names):
 
 def plain(heading):
     """The text of a heading, its formulas as they look, on one line."""
-    copy = BeautifulSoup(str(heading), "html.parser")
-    for hidden in copy.select(".katex-mathml"):
-        hidden.decompose()
-    return " ".join(copy.get_text().split())
+    parts = (part for part in heading.strings if not part.find_parent(class_="katex-mathml"))
+    return " ".join("".join(parts).replace("\u200b", "").split())
 
 
 def title_page(first):
@@ -95,7 +93,7 @@ def contents(articles, landed):
 
 
 def document(site, names):
-    """A function from page numbers to the whole course as one HTML document."""
+    """A function from page numbers to the whole course as one HTML document, and the headings in it."""
     articles = {name: article(site, name, names) for name in names}
     first = articles[names[0]]
     course = plain(first.h1)
@@ -113,7 +111,9 @@ def document(site, names):
         return (f'<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{escape(course)}</title>{sheets}'
                 f'<style>{style}{running}</style></head><body>{title}{contents(articles, landed)}{body}</body></html>')
 
-    return with_numbers
+    opening = BeautifulSoup(with_numbers({}).partition("<section class=\"page\"")[0], "html.parser")
+    headings = re.compile("^h[1-6]$")
+    return with_numbers, [heading for part in (opening, *articles.values()) for heading in part.find_all(headings)]
 
 
 FIT = """() => {  // what is wider than the page is set smaller; what would become too small to read is reported
@@ -129,29 +129,39 @@ FIT = """() => {  // what is wider than the page is set smaller; what would beco
 }"""
 
 
-def with_whole_titles(pdf, html):
-    """The PDF with the titles of its outline as they stand in `html`.
+def letters(text):
+    return re.sub(r"\s", "", text)
 
-    Chromium loses the space where a heading wraps, and doubles a heading that it moves to the next page.
+
+def with_whole_titles(pdf, headings):
+    """The PDF with the titles of its outline as the headings read. They are appended, as an update to the file.
+
+    Chromium leaves formulas out, loses the space where a heading wraps, and doubles a heading at the top of a page.
     """
-    def letters(text):
-        return re.sub(r"\s", "", text)
-
     whole = {}
-    for heading in BeautifulSoup(html, "html.parser").find_all(re.compile("^h[1-6]$")):
-        title = plain(heading)
-        for formula in heading.select(".katex"):  # which the outline leaves out
-            formula.decompose()
-        whole[letters(heading.get_text())] = whole[letters(heading.get_text()) * 2] = title
-    writer = PdfWriter(io.BytesIO(pdf), incremental=True)
-    open_entries = [writer.root_object["/Outlines"]["/First"]]
+    for heading in headings:
+        told = letters("".join(part for part in heading.strings if not part.find_parent(class_="katex")))
+        whole[told] = whole[told * 2] = plain(heading)
+    reader, update, places = PdfReader(io.BytesIO(pdf)), io.BytesIO(), {}
+    open_entries = [reader.root_object["/Outlines"]["/First"]]
     while open_entries:
         entry = open_entries.pop()
-        entry[NameObject("/Title")] = TextStringObject(whole.get(letters(entry["/Title"]), entry["/Title"]))
         open_entries += [entry[key] for key in ("/First", "/Next") if key in entry]
-    result = io.BytesIO()
-    writer.write(result)
-    return result.getvalue()
+        title = whole.get(letters(entry["/Title"]), entry["/Title"])
+        if title != entry["/Title"]:
+            entry[NameObject("/Title")] = TextStringObject(title)
+            places[entry.indirect_reference.idnum] = len(pdf) + update.tell()
+            update.write(b"%d 0 obj\n" % entry.indirect_reference.idnum)
+            entry.write_to_stream(update)
+            update.write(b"\nendobj\n")
+    table = len(pdf) + update.tell()
+    update.write(b"xref\n" + b"".join(b"%d 1\n%010d 00000 n \n" % place for place in places.items()))
+    trailer = {key: reader.trailer.raw_get(key) for key in ("/Size", "/Root", "/Info")}
+    trailer["/Prev"] = NumberObject(re.findall(rb"startxref\s+(\d+)", pdf)[-1].decode())
+    update.write(b"trailer\n")
+    DictionaryObject({NameObject(key): value for key, value in trailer.items()}).write_to_stream(update)
+    update.write(b"\nstartxref\n%d\n%%%%EOF\n" % table)
+    return pdf + update.getvalue()
 
 
 def print_course(site, output):
@@ -160,7 +170,7 @@ def print_course(site, output):
         sys.exit("make pdf needs Chromium, and found none: install it (on Debian: apt-get install chromium) and run it again.")
     from playwright.sync_api import sync_playwright
 
-    html = document(site, pages())
+    html, headings = document(site, pages())
     source = site.parent / "pdf" / "course.html"
     source.parent.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
@@ -181,7 +191,7 @@ def print_course(site, output):
             landed = {name.lstrip("/"): numbers[place.raw_get("/Page").idnum] for name, place in reader.named_destinations.items()}
         browser.close()
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(with_whole_titles(pdf, source.read_text(encoding="utf8")))
+    output.write_bytes(with_whole_titles(pdf, headings))
     print(f"The course as a PDF, {len(numbers)} pages, is in {output.relative_to(ROOT) if output.is_relative_to(ROOT) else output}.")
 
 
