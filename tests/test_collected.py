@@ -150,7 +150,7 @@ def test_every_cited_work_is_listed_with_its_link():
 def test_a_chapter_can_be_taken_along(chapter):
     menu = soup(SITE / f"{chapter.stem}.html").select_one("details.take-along")
     assert menu and "course.py" in words(menu) and "make edit" in words(menu), f"{chapter.name}: no downloads"
-    files = {link["href"].rpartition(".")[2]: SITE / link["href"] for link in menu.select("a[download]")}
+    files = {link["href"].rpartition(".")[2]: (SITE / link["href"]).resolve() for link in menu.select("a[download]")}
     assert files["md"].read_text() == chapter.read_text()
     notebook = nbformat.read(files["ipynb"], as_version=4)
     nbformat.validate(notebook)

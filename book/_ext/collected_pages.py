@@ -1,7 +1,8 @@
 """Pages that are collected from the chapters: the ledger of claims, the key numbers, the index, the glossary's links.
 
-What each page holds is noted in the build environment when Sphinx reads it, and drawn when a collecting page is written.
-A collecting page is written again when something that it shows has changed, and not otherwise.
+What each page holds is noted in the build environment when Sphinx reads it, and shown when a collecting page is
+written, with the templates in _templates/collected. A collecting page is written again when something that it shows has
+changed, and not otherwise.
 """
 
 import hashlib
@@ -20,11 +21,7 @@ from sphinx.environment.adapters.indexentries import IndexEntries
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
-OUTCOMES = {  # in the words of the verdict boxes: the mark that says the same
-    "holds": "\N{CHECK MARK}", "holds with conditions": "\N{ALMOST EQUAL TO}",
-    "does not hold": "\N{BALLOT X}", "undecided at this size": "?",
-}
-
+OUTCOMES = ["holds", "holds with conditions", "does not hold", "undecided at this size"]  # as the verdict boxes say it
 GREEK = {unicodedata.name(letter).split()[-1].lower(): letter for letter in "αβγδεηθκμρστφω"} | {"lambda": "λ"}
 
 
@@ -129,11 +126,15 @@ def note_page(app, doctree):
     for item in doctree.findall(nodes.definition_list_item):
         for term in item.findall(nodes.term):
             if term["ids"] and term["ids"][0].startswith("term-"):
-                noted.definitions[term["ids"][0]] = Definition(term.astext(), item[-1].pformat(), portable(item[-1].children))
+                meaning = item[-1]
+                noted.definitions[term["ids"][0]] = Definition(
+                    term.astext(), meaning.pformat(), portable(meaning.children))
     for entry in doctree.findall(addnodes.index):
         for _, _, anchor, _, _ in entry["entries"]:
             noted.sections[anchor] = section_of(entry)[1]
-    noted.collects = {place["kind"] for place in doctree.findall(Collected)} | ({"glossary"} if noted.definitions else set())
+    noted.collects = {place["kind"] for place in doctree.findall(Collected)}
+    if noted.definitions:
+        noted.collects.add("glossary")
     env.course_noted[env.docname] = noted
 
 
@@ -197,6 +198,8 @@ def merge_pages(app, env, docnames, other):
 
 def prepare(app):
     app.env.course_noted = getattr(app.env, "course_noted", {})
+    if app.builder.format == "html":
+        app.builder.templates.environment.filters["kind"] = nodes.make_id
 
 
 def pages_to_write_again(app, env):
@@ -205,7 +208,7 @@ def pages_to_write_again(app, env):
     shown = {
         "claims-ledger": [(name, title, page.claims) for name, title, page in noted if page.claims],
         "key-numbers": [(name, title, page.numbers) for name, title, page in noted if page.numbers],
-        "course-index": [(name, title, page.terms, page.sections, list(page.definitions)) for name, title, page in noted],
+        "course-index": [(*page[:2], page[2].terms, page[2].sections, list(page[2].definitions)) for page in noted],
         "glossary": [(name, title, page.terms) for name, title, page in noted if page.terms],
         "definitions": [(name, page.definitions) for name, _, page in noted if page.definitions],
     }
@@ -235,8 +238,8 @@ def link(builder, page, target, anchor, text):
     return f'<a class="reference internal" href="{escape(uri)}">{escape(text)}</a>'
 
 
-class FillIn(SphinxPostTransform):
-    """Fill the collecting pages in, before Sphinx resolves the references on them."""
+class FillPages(SphinxPostTransform):
+    """Fill the collecting pages, before Sphinx resolves the references on them."""
 
     default_priority = 3
 
@@ -263,59 +266,30 @@ class FillIn(SphinxPostTransform):
                 open_pages = [*self.env.toctree_includes.get(name, []), *open_pages]
         return [(name, self.env.course_noted[name]) for name in ordered]
 
+    def render(self, template, **context):
+        return html(self.app.builder.templates.render(f"collected/{template}.html", context))
+
     # -- the ledger
 
     def ledger(self):
         chapters = [(name, page) for name, page in self.chapters() if page.claims]
-        result = [html(self.counts(chapters))]
+        counted = [{"name": name, "title": page.title, "counts": counts(page.claims)} for name, page in chapters]
+        sums = counts([claim for _, page in chapters for claim in page.claims])
+        result = [self.render("ledger-counts", outcomes=OUTCOMES, chapters=counted, sums=sums)]
         for name, page in chapters:
             section = nodes.section(ids=[f"claims-{name}"], classes=["ledger-chapter"])
-            section += nodes.title("", page.title)
-            section += html(
-                '<table class="ledger" role="table"><thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">'
-                'Claim and verdict</th><th role="columnheader" scope="col">The source says</th><th role="columnheader" '
-                'scope="col">We measured</th></tr></thead><tbody role="rowgroup">')
+            section += [nodes.title("", page.title), self.render("ledger-head")]
             for claim in sorted(page.claims, key=lambda claim: (len(claim.id), claim.id)):
                 section += self.row(name, claim)
             section += html('</tbody></table><p class="ledger-none">No claim of this chapter has this verdict.</p>')
             result.append(section)
         return result
 
-    def counts(self, chapters):
-        """Counts by outcome and chapter, and the choice of what is shown: radio buttons, which style sheets can read."""
-        everything = [claim for _, page in chapters for claim in page.claims]
-        choices, cells = [], []
-        for outcome, mark in {"all": "", **OUTCOMES}.items():
-            kind = nodes.make_id(outcome)
-            count = sum(outcome in ("all", claim.outcome) for claim in everything)
-            checked = " checked" if outcome == "all" else ""
-            text = outcome_html(outcome) if mark else "all verdicts"
-            choices.append(f'<label class="outcome verdict-{kind}"><input type="radio" name="outcome" id="show-{kind}"{checked}> '
-                           f'<span>{text} <span class="outcome-count">{count}</span></span></label>')
-        for name, page in chapters:
-            counts = [sum(claim.outcome == outcome for claim in page.claims) for outcome in OUTCOMES]
-            cells.append(f'<tr><th scope="row"><a class="reference internal" href="#claims-{name}">{escape(page.title)}</a></th>'
-                         + "".join(f"<td>{count or '&ndash;'}</td>" for count in [*counts, len(page.claims)]) + "</tr>")
-        sums = [sum(claim.outcome == outcome for claim in everything) for outcome in OUTCOMES]
-        heads = "".join(f'<th scope="col" class="outcome verdict-{nodes.make_id(outcome)}">{outcome_html(outcome)}</th>'
-                        for outcome in OUTCOMES)
-        bar = "".join(f'<rect class="verdict-{nodes.make_id(outcome)}" x="{sum(sums[:place])}" width="{count}" height="1"/>'
-                      for place, (outcome, count) in enumerate(zip(OUTCOMES, sums)))
-        return (f'<div class="ledger-counts"><svg class="ledger-bar" viewBox="0 0 {len(everything)} 1" preserveAspectRatio="none" '
-                f'aria-hidden="true">{bar}</svg>'
-                f'<div class="pst-scrollable-table-container"><table class="table"><thead><tr><th scope="col">Chapter</th>{heads}'
-                f'<th scope="col">claims</th></tr></thead><tbody>{"".join(cells)}</tbody><tfoot><tr><th scope="row">All chapters</th>'
-                + "".join(f"<td>{count or '&ndash;'}</td>" for count in [*sums, len(everything)])
-                + '</tr></tfoot></table></div></div>'
-                  f'<fieldset class="ledger-filter"><legend>Show</legend>{"".join(choices)}</fieldset>')
-
     def row(self, name, claim):
-        box = self.link(name, claim.anchor, claim.id)
-        yield html(f'<tr role="row" id="claim-{claim.id.lower()}" class="verdict-{nodes.make_id(claim.outcome)}"><th role="rowheader" '
-                   f'scope="row"><span class="claim-id">{box}</span> <span class="outcome">{outcome_html(claim.outcome)}</span></th>')
-        for cells in (["The source says"], ["We measured", "So"]):
+        yield self.render("ledger-row", claim=claim, box=self.link(name, claim.anchor, claim.id))
+        for cell in (["The source says"], ["We measured", "So"]):
             yield html('<td role="cell">')
-            for part in cells:
+            for part in cell:
                 if part in claim.parts:
                     yield from shown_on(self.env.docname, claim.parts[part])
             yield html("</td>")
@@ -328,29 +302,23 @@ class FillIn(SphinxPostTransform):
         total = sum(len(page.numbers) for _, page in chapters)
         result = [nodes.paragraph("", f"{total} key numbers in {len(chapters)} chapters.", classes=["numbers-total"])]
         for name, page in chapters:
+            sections = {}
+            for number in page.numbers:
+                width = number.high - number.low
+                sections.setdefault(number.section, []).append({
+                    "link": self.link(name, number.anchor, number.name.replace("_", " ")),
+                    "text": number.text.replace("-", "\N{MINUS SIGN}"), "range": range_text(number),
+                    "place": (number.value - number.low) / width if width else None,
+                })
             section = nodes.section(ids=[f"numbers-{name}"])
-            section += nodes.title("", page.title)
-            section += html(self.number_table(name, page))
+            section += [nodes.title("", page.title), self.render("key-numbers", sections=sections)]
             result.append(section)
         return result
-
-    def number_table(self, name, page):
-        sections = {}
-        for number in page.numbers:
-            place = self.link(name, number.anchor, number.name.replace("_", " "))
-            sections.setdefault(number.section, []).append(
-                f'<tr><td>{place}</td><td>{escape(number.text).replace("-", "&minus;")}</td>'
-                f'<td>{range_text(number)}</td><td>{range_mark(number)}</td></tr>')
-        rows = [f'<tbody><tr><th colspan="4" scope="rowgroup">{escape(section)}</th></tr>{"".join(numbers)}</tbody>'
-                for section, numbers in sections.items()]
-        return ('<div class="pst-scrollable-table-container"><table class="table numbers"><thead><tr><th scope="col">Number</th>'
-                '<th scope="col">Value</th><th scope="col">Range</th><th scope="col"><span class="visually-hidden">Place in the '
-                f'range</span></th></tr></thead>{"".join(rows)}</table></div>')
 
     # -- the index
 
     def index(self):
-        """The index: every entry with the sections that it leads to. Terms of the glossary count wherever they are used."""
+        """Every entry with the sections that it leads to. A glossary's terms count wherever a page uses them first."""
         entries = {}  # what sorts it -> [name, address of its definition, places]
 
         def entry(name):
@@ -376,16 +344,12 @@ class FillIn(SphinxPostTransform):
                             entry(full)[2][target, anchor] = noted.sections.get(anchor, noted.title)
         groups = {}
         for key in sorted(entries):
-            groups.setdefault(key[0].upper(), []).append(self.index_entry(*entries[key]))
-        letters = " ".join(f'<a class="reference internal" href="#letter-{letter}">{letter}</a>' for letter in groups)
-        body = "".join(f'<div class="index-letter"><h2 id="letter-{letter}">{letter}</h2><dl>{"".join(group)}</dl></div>'
-                       for letter, group in groups.items())
-        return [html(f'<nav class="index-letters" aria-label="Letters of the index">{letters}</nav><div class="index">{body}</div>')]
-
-    def index_entry(self, name, definition, places):
-        places = "".join(f"<dd>{self.link(target, anchor, text)}</dd>" for (target, anchor), text in places.items())
-        name = self.link(*definition, name) if definition else escape(name)
-        return f"<dt>{name}</dt>{places or '<dd>in the glossary</dd>'}"
+            name, definition, places = entries[key]
+            groups.setdefault(key[0].upper(), []).append({
+                "name": self.link(*definition, name) if definition else escape(name),
+                "places": [self.link(target, anchor, text) for (target, anchor), text in places.items()],
+            })
+        return [self.render("index", groups=groups)]
 
     # -- the glossary
 
@@ -407,7 +371,8 @@ class FillIn(SphinxPostTransform):
         """At the end of a page that uses terms, their definitions, which _static/terms.js shows beside the term."""
         definitions = {definition.term.lower(): (name, anchor, definition.meaning) for name, page in self.chapters()
                        for anchor, definition in page.definitions.items()}
-        used = {use["reftarget"].lower() for use in self.document.findall(addnodes.pending_xref) if use.get("reftype") == "term"}
+        used = {use["reftarget"].lower() for use in self.document.findall(addnodes.pending_xref)
+                if use.get("reftype") == "term"}
         if self.env.course_noted.get(self.env.docname, Noted()).definitions:
             return
         for term in sorted(used & definitions.keys()):
@@ -417,10 +382,9 @@ class FillIn(SphinxPostTransform):
             self.document += html(f'<p class="term-places">{self.link(source, anchor, "Glossary")}</p></div>')
 
 
-def outcome_html(outcome):
-    """An outcome in words, with its mark."""
-    mark = OUTCOMES.get(outcome, "")
-    return f'<span class="outcome-mark" aria-hidden="true">{mark}</span> <span class="outcome-words">{escape(outcome)}</span>'
+def counts(claims):
+    """How many of the claims have each outcome."""
+    return [sum(claim.outcome == outcome for claim in claims) for outcome in OUTCOMES]
 
 
 def range_text(number):
@@ -435,22 +399,13 @@ def range_text(number):
     return f"exactly {show(number.low)}" if number.low == number.high else f"{show(number.low)} to {show(number.high)}"
 
 
-def range_mark(number):
-    """A small drawing of where in its range the number lies."""
-    if number.low == number.high:
-        return ""
-    place = 4 + 56 * (number.value - number.low) / (number.high - number.low)
-    return ('<svg class="range-mark" viewBox="0 0 64 10" width="64" height="10" aria-hidden="true"><path d="M1 5H63M1 1V9M63 1V9"/>'
-            f'<circle cx="{place:.1f}" cy="5" r="3"/></svg>')
-
-
 # -- terms -------------------------------------------------------------------------------------------------------------
 
 TERM = re.compile(r'<a class="reference internal" href="([^"#]*)#(term-[^"]+)">(?=<span class="xref std std-term">)')
 
 
 def describe_terms(app, pagename, templatename, context, doctree):
-    """Tell each term which of the page's definitions is its own, and load the script that shows them where it is needed."""
+    """Tell each term which of the page's definitions is its own; load the script that shows them where it is needed."""
     body = context.get("body", "")
     if 'popover="manual"' in body:
         context["body"] = TERM.sub(r'<a class="term" href="\1#\2" aria-describedby="definition-\2">', body)
@@ -467,6 +422,6 @@ def setup(app):
     for name in ("claims-ledger", "key-numbers", "course-index"):
         app.add_directive(name, CollectedDirective)
     app.add_node(Collected)
-    app.add_post_transform(FillIn)
+    app.add_post_transform(FillPages)
     app.add_css_file("pages.css")
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,8 @@
 """Print the built site as one PDF, with Chromium: `make pdf`.
 
-The pages are put one after another, in the order of _toc.yml, without what only a screen can use; addresses get the page's
-name in front, so that links work within the PDF. It is printed twice: where everything landed is known only after the first
-time, and then goes into the table of contents.
+The pages are put one after another, in the order of _toc.yml, without what only a screen can use; addresses get the
+page's name in front, so that links work within the PDF. It is printed twice: where everything landed is known only
+after the first time, and then goes into the table of contents.
 
 usage: make_pdf.py [SITE OUTPUT]
 """
@@ -26,7 +26,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LEFT_OUT = {"genindex"}  # its sections have no page numbers
 ONLY_ON_SCREENS = ("script, .headerlink, .on-dark, .take-along, .ledger-filter, .definition, .copybtn, .toggle-button, "
-                   ".sd-container-fluid, details.hide, .index-letters, .visually-hidden")  # the cells that readers unfold, too
+                   ".sd-container-fluid, details.hide, .index-letters, .visually-hidden")  # folded cells, too
 FALLBACK = Path(matplotlib.get_data_path(), "fonts", "ttf")  # for the few signs that the course's typefaces lack
 
 
@@ -77,7 +77,8 @@ def title_page(first):
         used.extract()
     main, _, rest = title.get_text().partition(", ")
     return (f'<section class="title-page"><h1>{escape(main)}</h1><p class="subtitle">{escape(rest)}</p>{image}'
-            f'<div class="opening">{opening.decode_contents() if opening else ""}</div><p class="date">{date}</p></section>')
+            f'<div class="opening">{opening.decode_contents() if opening else ""}</div>'
+            f'<p class="date">{date}</p></section>')
 
 
 def contents(articles, landed):
@@ -104,12 +105,15 @@ def document(site, names):
     sheets = "".join(f'<link rel="stylesheet" href="{(site / "_static" / name).resolve().as_uri()}">'
                      for name in ("pygments.css", "katex/katex.min.css"))
     style = Path(__file__).with_name("pdf.css").read_text(encoding="utf8")
-    style = style.replace("FONTS", (site / "_static" / "fonts").resolve().as_uri()).replace("FALLBACK", FALLBACK.as_uri())
-    body = "".join(f'<section class="page" id="{name}">{page.decode_contents()}</section>' for name, page in articles.items())
+    for word, folder in (("FONTS", site / "_static" / "fonts"), ("FALLBACK", FALLBACK)):
+        style = style.replace(word, folder.resolve().as_uri())
+    body = "".join(f'<section class="page" id="{name}">{page.decode_contents()}</section>'
+                   for name, page in articles.items())
 
     def with_numbers(landed):
-        return (f'<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{escape(course)}</title>{sheets}'
-                f'<style>{style}{running}</style></head><body>{title}{contents(articles, landed)}{body}</body></html>')
+        return ('<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
+                f'<title>{escape(course)}</title>{sheets}<style>{style}{running}</style></head>'
+                f'<body>{title}{contents(articles, landed)}{body}</body></html>')
 
     opening = BeautifulSoup(with_numbers({}).partition("<section class=\"page\"")[0], "html.parser")
     headings = re.compile("^h[1-6]$")
@@ -165,9 +169,9 @@ def with_whole_titles(pdf, headings):
 
 
 def print_course(site, output):
-    """Print the pages in the folder `site` into the file `output`. Exits with a message if something cannot be printed."""
+    """Print the pages in the folder `site` into the file `output`; exit with a message if that cannot be done."""
     if not CHROMIUM:
-        sys.exit("make pdf needs Chromium, and found none: install it (on Debian: apt-get install chromium) and run it again.")
+        sys.exit("make pdf needs Chromium and found none: install it (on Debian: apt-get install chromium).")
     from playwright.sync_api import sync_playwright
 
     html, headings = document(site, pages())
@@ -188,11 +192,12 @@ def print_course(site, output):
             pdf = page.pdf(prefer_css_page_size=True, print_background=True, tagged=last, outline=last)
             reader = PdfReader(io.BytesIO(pdf))
             numbers = {page.indirect_reference.idnum: number for number, page in enumerate(reader.pages, 1)}
-            landed = {name.lstrip("/"): numbers[place.raw_get("/Page").idnum] for name, place in reader.named_destinations.items()}
+            landed = {name.lstrip("/"): numbers[place.raw_get("/Page").idnum]
+                      for name, place in reader.named_destinations.items()}
         browser.close()
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(with_whole_titles(pdf, headings))
-    print(f"The course as a PDF, {len(numbers)} pages, is in {output.relative_to(ROOT) if output.is_relative_to(ROOT) else output}.")
+    print(f"The course as a PDF, {len(numbers)} pages, is in {output}.")
 
 
 if __name__ == "__main__":

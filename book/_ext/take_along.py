@@ -1,7 +1,6 @@
 """What readers take with them: each chapter as a notebook with its results and as Markdown, and the course as a PDF."""
 
 import re
-from html import escape
 from pathlib import Path
 
 import jupytext
@@ -41,16 +40,16 @@ def write_notebook(app, pagename, templatename, context, doctree):
     where = app.config.html_theme_options.get("repository_url")
     course = f"[the course]({where})" if where else "the course"
     notebook.cells.insert(0, nbformat.v4.new_markdown_cell(
-        f"*To run this notebook, put it into the folder `book/` of a copy of {course} and open it there with `make edit`. It "
-        "imports `course.py` from that folder and reads its data from `data/`. The text is MyST Markdown, which JupyterLab shows "
-        "with the extension jupyterlab-myst.*"))
+        f"*To run this notebook, put it into the folder `book/` of a copy of {course} and open it there with\n"
+        "`make edit`. It imports `course.py` from that folder and reads its data from `data/`. The text is MyST\n"
+        "Markdown, which JupyterLab shows with the extension jupyterlab-myst.*"))
     for number, cell in enumerate(notebook.cells, 1):
         cell["id"] = f"cell-{number}"
         quoted = re.findall(r"\{eval\}`key\.(\w+)`", cell.source) if cell.cell_type == "markdown" else []
         if quoted:
-            cell.metadata["user_expressions"] = [
-                {"expression": f"key.{name}", "result": {"status": "ok", "data": {"text/plain": texts[name]}, "metadata": {}}}
-                for name in quoted]
+            shown = {name: {"status": "ok", "data": {"text/plain": texts[name]}, "metadata": {}} for name in quoted}
+            cell.metadata["user_expressions"] = [{"expression": f"key.{name}", "result": shown[name]}
+                                                 for name in quoted]
     target = Path(app.outdir, "_downloads", f"{pagename}.ipynb")
     target.parent.mkdir(exist_ok=True)
     target.write_text(nbformat.writes(notebook, version=4), encoding="utf8")
@@ -60,7 +59,7 @@ def is_chapter(env, name):
     return "kernelspec" in env.metadata.get(name, {})
 
 
-PDF_OFFER = f'<p>Or take <a class="reference internal" href="_downloads/{PDF.name}" download>the whole course as a PDF</a>.</p>'
+PDF_OFFER = f'<p>Or take <a href="_downloads/{PDF.name}" download>the whole course as a PDF</a>.</p>'
 
 
 class Offer(nodes.General, nodes.Element):
@@ -88,17 +87,11 @@ class TakeAlong(SphinxPostTransform):
                       if paragraph.astext().startswith("Running time:")), None)
         if place is None:
             return
-        files = [(f"_downloads/{name}.ipynb", "Notebook", ".ipynb, with results"), (f"_sources/{name}.md", "Markdown", ".md")]
+        files = [(f"{name}.ipynb", "Notebook", ".ipynb, with results"), (f"../_sources/{name}.md", "Markdown", ".md")]
         if self.config.course_pdf:
-            files.append((f"_downloads/{PDF.name}", "The whole course", "PDF"))
-        items = "".join(f'<li><a class="reference internal" href="{file}" download>{what}</a> <span>({kind})</span></li>'
-                        for file, what, kind in files)
-        where = self.config.html_theme_options.get("repository_url")
-        course = f'<a class="reference external" href="{escape(where)}">the course</a>' if where else "the course"
-        menu = (f'<details class="take-along"><summary>Take this chapter with you</summary><ul>{items}</ul><p>To run the '
-                f'notebook, put it into the folder <code>book/</code> of a copy of {course} and open it there with '
-                '<code>make edit</code>: it imports <code>course.py</code> from that folder and reads <code>data/</code>. '
-                'Both files hold MyST Markdown, which JupyterLab shows with the extension jupyterlab-myst.</p></details>')
+            files.append((PDF.name, "The whole course", "PDF"))
+        menu = self.app.builder.templates.render("take-along.html", {
+            "files": files, "repository": self.config.html_theme_options.get("repository_url")})
         place.parent.insert(place.parent.index(place) + 1, nodes.raw("", menu, format="html"))
 
 
