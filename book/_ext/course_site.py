@@ -34,7 +34,8 @@ from repository import add_buttons
 logger = logging.getLogger(__name__)
 ROOT = course.BOOK.parent
 KERNEL = re.compile(r"^kernelspec:$", re.M)  # in the header of every page that has cells to run
-LOADERS = {"load_boston": "boston-house-prices.csv", "load_mnist": "mnist.npz"}
+LOADERS = {"load_boston": "boston-house-prices.csv", "load_mnist": "mnist.npz",
+           "read_csv(RECORD": "keras-full-size.csv"}
 
 
 # -- results are kept until what they depend on changes ----------------------------------------------------------------
