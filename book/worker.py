@@ -1,7 +1,7 @@
 """A worker of a search that many processes share: python worker.py STORAGE STUDY N_TRIALS
 
 STORAGE is the path of a journal file, for workers on one machine, or the address of a database, for many machines
-(postgresql+psycopg://user@host/name). Each worker tries what its sampler suggests until the study holds N_TRIALS results.
+(postgresql+psycopg://user@host/name). A worker tries what its sampler suggests until the study has N_TRIALS results.
 Make the study first, with an N_TRIALS of 0: in an empty database only one process at a time can lay out the tables.
 """
 
