@@ -44,7 +44,8 @@ def chapter_inputs(text):
     """The files, apart from its own cells, that the results of the chapter `text` depend on."""
     data = {name for loader, name in LOADERS.items() if loader in text}
     pins = [ROOT / "requirements.txt", ROOT / "constraints.txt"]
-    return [course.BOOK / "course.py", *pins, *sorted(course.DATA / name for name in data)]
+    modules = sorted(path for path in course.BOOK.glob("*.py") if path.name == "course.py" or path.name in text)
+    return [*modules, *pins, *sorted(course.DATA / name for name in data)]
 
 
 def digest(paths):
