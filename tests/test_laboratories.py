@@ -8,7 +8,7 @@ from conftest import ROOT, SITE
 from test_browser import Visit, address, browser  # noqa: F401 - the last two are fixtures
 
 MODULES = ROOT / "book" / "_static" / "laboratories"
-FIGURES = {"shrinkage": "fig-ten-points"}  # laboratory: the static figure that it grows out of
+FIGURES = {"shrinkage": "fig-ten-points", "descent": "fig-rates"}  # laboratory: the static figure that it grows out of
 PAGES = {name: page.stem for page in SITE.glob("*.html")
          for name in re.findall(r'<div class="laboratory" id="([\w-]+)"', page.read_text(encoding="utf8"))}
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; worker-src 'self'; connect-src 'self'")
@@ -41,6 +41,15 @@ def visit(browser, address):  # noqa: F811
 def sentence(page, name):
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page.locator(f"#{name} .sentence").inner_text()
+
+
+def wait_until(page, expression):
+    """As Playwright's own function of this purpose, which a security policy may keep from working."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not within five seconds: {expression}")
 
 
 def slide(page, name, key, value):
@@ -161,7 +170,7 @@ def test_reduced_motion_moves_nothing_by_itself(visit, name):
 
 
 @each_laboratory
-@pytest.mark.parametrize("values", ["power=NaN&rate=NaN&hidden=NaN", "power=999&rate=-5&hidden=1e99", "x=1&y=2,3", "penalty=%3Cb%3E", "__proto__=1"])
+@pytest.mark.parametrize("values", ["power=NaN&rate=NaN&hidden=NaN", "power=999&rate=-5&x=&y=1e,5", "x=1e99,2&y=2,3", "penalty=%3Cb%3E", "__proto__=1"])
 def test_a_broken_link_shows_the_beginning(visit, name, values):
     page = visit(name)
     begins = sentence(page, name)
@@ -197,14 +206,14 @@ def test_what_is_seen_is_announced_once_it_rests(visit, name):
         slider.press("ArrowLeft")
     status = page.locator(f"#{name} [role=status]")
     assert status.get_attribute("aria-live") == "polite" and status.text_content() == ""
-    page.wait_for_function(f"document.querySelector('#{name} [role=status]').textContent.length > 20")
+    wait_until(page, f"document.querySelector('#{name} [role=status]').textContent.length > 20")
     assert "^" not in status.text_content()
 
 
 def update_times(page, name, move):
     """Milliseconds of script for each of 40 updates, as requestAnimationFrame runs them, layout and style included."""
-    return page.locator(f"#{name}").evaluate("""async (place, move) => {
-        const moves = (0, eval)(move);
+    return page.locator(f"#{name}").evaluate("""async (place) => {
+        const moves = MOVE;
         const times = [];
         for (let i = 0; i < 40; i++) {
             const real = window.requestAnimationFrame;
@@ -221,7 +230,7 @@ def update_times(page, name, move):
             window.requestAnimationFrame = real;
         }
         return times.sort((a, b) => a - b);
-    }""", move)
+    }""".replace("MOVE", move))
 
 
 SLIDE = """(place, i) => { const slider = place.querySelector('#%s-%s'); slider.value = %s;
@@ -299,7 +308,7 @@ def test_shrinkage_shares_a_setting_and_forgets_it(visit):
     page.locator("#shrinkage .check input").uncheck()
     page.locator("#shrinkage .point").first.press("ArrowUp")
     said = sentence(page, "shrinkage")
-    page.wait_for_function("location.hash.includes('y=')")
+    wait_until(page, "location.hash.includes('y=')")
     link = page.evaluate("location.hash")
     other = visit("shrinkage", link)
     assert sentence(other, "shrinkage") == said != begins
@@ -307,7 +316,7 @@ def test_shrinkage_shares_a_setting_and_forgets_it(visit):
     assert other.locator("#shrinkage").evaluate("e => Math.abs(e.getBoundingClientRect().top) < innerHeight")
     other.get_by_role("button", name="Reset").click()
     assert sentence(other, "shrinkage") == begins
-    other.wait_for_function("location.hash === ''")
+    wait_until(other, "location.hash === ''")
 
 
 def test_shrinkage_copies_its_link(visit):
@@ -325,3 +334,86 @@ def test_shrinkage_answers_within_a_frame(visit, setting):
     dragging = update_times(page, "shrinkage", """(place, i) => place.querySelectorAll('.point')[i % 10].dispatchEvent(
         new KeyboardEvent('keydown', { key: i % 3 ? 'ArrowUp' : 'ArrowDown', bubbles: true }))""")
     assert sliding[4] < 16 and dragging[4] < 32, (sliding, dragging)  # the machine may be busy with other tests
+
+
+# -- Descent ---------------------------------------------------------------------------------------------------------
+
+def test_descent_runs_away_beyond_its_mark(visit):
+    page = visit("descent")
+    assert "after 100 steps 2.8 × 10−6 of the distance" in sentence(page, "descent")
+    assert page.locator("#descent .limit").inner_text() == "diverges beyond 0.2"
+    slide(page, "descent", "rate", -0.71)
+    assert "below the limit of 0.2" in sentence(page, "descent") and "times as far" not in sentence(page, "descent")
+    slide(page, "descent", "rate", -0.69)
+    assert "times as far" in sentence(page, "descent") and "runs away" in sentence(page, "descent")
+    slide(page, "descent", "momentum", 0.5)
+    assert page.locator("#descent .limit").inner_text() == "diverges beyond 0.3"
+    assert "below the limit of 0.3" in sentence(page, "descent")
+    page.locator("#descent-rate").press("End")
+    assert "the path has run away" in sentence(page, "descent")
+    never_nan(page, "descent")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("surface", ["bowl", "valley", "minima"])
+def test_the_mark_stands_where_the_handle_would(visit, width, surface):
+    page = visit("descent", width=width)
+    choose(page, "descent", "surface", surface)
+    sentence(page, "descent")
+    track = page.locator("#descent-rate").bounding_box()
+    for mark in page.locator("#descent .limit").all():
+        rate = float(re.search(r"[\d.]+$", mark.inner_text())[0])
+        share = page.evaluate(f"(Math.log10({rate}) + 3) / 3.3")
+        handle = track["x"] + 11 + share * (track["width"] - 22)
+        assert mark.bounding_box()["x"] == pytest.approx(handle, abs=1.5)
+        words = mark.locator("span").bounding_box()
+        assert words["x"] >= track["x"] - 8 and words["x"] + words["width"] <= track["x"] + track["width"] + 8
+
+
+def test_descent_starts_where_it_is_told(visit):
+    page = visit("descent")
+    start = page.locator("#descent .start")
+    before = page.locator("#descent .path-0 .track").get_attribute("d")
+    box = page.locator("#descent .map svg").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.3)
+    sentence(page, "descent")
+    assert page.locator("#descent .path-0 .track").get_attribute("d") != before
+    assert float(start.get_attribute("aria-valuenow")) > 1.3
+    where = start.get_attribute("aria-valuetext")
+    start.press("ArrowDown")
+    sentence(page, "descent")
+    assert start.get_attribute("aria-valuetext") != where
+    start.press("Home")
+    sentence(page, "descent")
+    assert page.locator("#descent .path-0 .track").get_attribute("d") == before
+    choose(page, "descent", "surface", "minima")
+    assert "minimum" in sentence(page, "descent")
+    assert start.get_attribute("aria-valuetext") == "minus 0.4 along, 1.6 up"
+
+
+def test_descent_overlays_five_paths_and_shares_them(visit):
+    page = visit("descent")
+    for rate in (-2, -1, -0.8, -0.69):
+        slide(page, "descent", "rate", rate)
+        sentence(page, "descent")
+        page.get_by_role("button", name="Keep this path").click()
+        sentence(page, "descent")
+    slide(page, "descent", "batch", 0)
+    said = sentence(page, "descent")
+    assert "trembling" in said or "runs away" in said
+    assert page.get_by_role("button", name="Keep this path").is_disabled()
+    assert page.locator("#descent .track[d]").count() == page.locator("#descent .kept li").count() == 5
+    wait_until(page, "location.hash.includes('kept=')")
+    other = visit("descent", page.evaluate("location.hash"))
+    assert sentence(other, "descent") == said
+    drawn = "[...document.querySelectorAll('#descent .track')].map(track => track.getAttribute('d'))"
+    assert other.evaluate(drawn) == page.evaluate(drawn)
+    other.get_by_role("button", name="Clear kept paths").click()
+    sentence(other, "descent")
+    assert other.locator("#descent .track[d]").count() == 1
+
+
+def test_descent_answers_within_a_frame(visit):
+    page = visit("descent", "#descent?batch=128&kept=" + "~".join(f"0.{k}_0.5_64_-9_1.2" for k in range(1, 5)))
+    times = update_times(page, "descent", SLIDE % ("descent", "rate", "-3 + 3 * i / 40"))
+    assert times[4] < 16, times

@@ -97,3 +97,12 @@ def test_colours_are_the_courses():
 def test_a_value_that_no_cell_defines_is_named():
     with pytest.raises(LookupError, match="regularization.md: no cell defines nothing_of_the_kind"):
         laboratories.from_chapter("regularization", "nothing_of_the_kind")
+
+
+def test_the_surface_of_the_exercise_is_the_laboratorys():
+    """The exercise states the slope along w1; the laboratory's own is read where both are zero and between."""
+    slopes = in_node(f"""import {{ twoMinima }} from "{MODULES}/descent-paths.js";
+        console.log(JSON.stringify([-3, -2, -1, 0, 0.5, 1, 2].map(w => [w, twoMinima().gradient([w, 0])[0], twoMinima().gradient([0, w])[1]])));""")
+    assert "$(w_1 + 2)\\, w_1 (w_1 - 1)$" in (course.BOOK / "hyperparameters.md").read_text()
+    for w, along, across in slopes:
+        assert along == pytest.approx((w + 2) * w * (w - 1)) and across == w

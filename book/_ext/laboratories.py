@@ -19,6 +19,7 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 MODULES = course.BOOK / "_static" / "laboratories"
+STATIC = "_static/laboratories"
 PLACE = re.compile(r"laboratory: ([\w-]+)")
 NOTE = ("Here, a figure that answers when you touch it. It needs a web server: if you opened this page as a file, run "
         "<code>make serve</code>.")
@@ -54,37 +55,43 @@ def ten_points():
     return {"x": x.tolist(), "y": y.tolist()}
 
 
-DATA = {"shrinkage": ten_points}  # laboratory: what its module finds in its place on the page
+def valleys():
+    """The curvatures of the two quadratics on which the chapter goes downhill."""
+    [bowl], [valley] = from_chapter("hyperparameters", "valley"), from_chapter("hyperparameters", "curvature")
+    return {"bowl": bowl.tolist(), "valley": valley.tolist()}
+
+
+DATA = {"shrinkage": ten_points, "descent": valleys}  # laboratory: what its module finds in its place on the page
 
 
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 def fill_places(app, doctree):
     """Give each laboratory its data, and a note for readers whose browser may run scripts but not load this one."""
-    for place in list(doctree.findall(lambda node: isinstance(node, nodes.comment) and PLACE.fullmatch(node.astext()))):
-        name = PLACE.fullmatch(place.astext())[1]
+    for place in list(doctree.findall(nodes.comment)):
+        found = PLACE.fullmatch(place.astext())
+        if not found:
+            continue
+        name = found[1]
         if not (MODULES / f"{name}.js").is_file():
             logger.warning(f"there is no laboratory {name!r}: {MODULES.name} has no {name}.js", location=place)
             continue
         data = escape(json.dumps(DATA[name]() if name in DATA else {}), quote=True)
         note = f'<p class="laboratory-note">{NOTE}</p>'
-        html = f'<div class="laboratory" id="{name}" data-course="{data}">{note}</div>'
-        place.replace_self(nodes.raw("", html, format="html"))
+        parts = [*(f'<link rel="stylesheet" href="{STATIC}/{sheet}.css" />' for sheet in ("colors", "laboratories")),
+                 f'<div class="laboratory" id="{name}" data-course="{data}">{note}</div>',
+                 f'<script type="module" src="{STATIC}/{name}.js"></script>']
+        place.replace_self(nodes.raw("", "\n".join(parts), format="html"))
 
 
-def load_modules(app, pagename, templatename, context, doctree):
-    """Load style sheets and modules where there is a laboratory; Jupyter Book loads all of `_static` on every page."""
+def load_only_in_place(app, pagename, templatename, context, doctree):
+    """Jupyter Book loads all of `_static` on every page; laboratories load themselves, where they stand."""
     for files in (context["css_files"], context["script_files"]):
         files[:] = [file for file in files if "laboratories/" not in str(file.filename)]
-    names = re.findall(r'<div class="laboratory" id="([\w-]+)" data-course', context.get("body", ""))
-    for sheet in ("colors.css", "laboratories.css") if names else ():
-        app.add_css_file(f"laboratories/{sheet}")
-    for name in names:
-        app.add_js_file(f"laboratories/{name}.js", type="module")
 
 
 def make_files(app, config):
-    """Write what is made rather than kept, where Sphinx finds it beside the other static files: the course's colours."""
+    """Write what is made, not kept, where Sphinx finds it beside the other static files: the course's colours."""
     folder = Path(app.outdir).parent / "laboratories" / "laboratories"
     folder.mkdir(parents=True, exist_ok=True)
     rules = ["/* Written by book/_ext/laboratories.py from the colours of book/course.py. */"]
@@ -103,5 +110,5 @@ def write_if_new(path, text):
 def setup(app):
     app.connect("config-inited", make_files)
     app.connect("doctree-read", fill_places)
-    app.connect("html-page-context", load_modules, priority=400)  # before each sheet is made to load once
+    app.connect("html-page-context", load_only_in_place)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

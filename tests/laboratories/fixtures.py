@@ -77,7 +77,33 @@ def shrinkage():
     return {"cases": cases}
 
 
-LABORATORIES = {"shrinkage": shrinkage}
+def descent():
+    """Paths by the chapter's own functions, and the largest stable rate from the eigenvalues of one step."""
+    [plain] = laboratories.from_chapter("hyperparameters", "descend")
+    [ball] = laboratories.from_chapter("hyperparameters", "heavy_ball")
+    surfaces = laboratories.valleys()
+    paths = [{"curvature": curve, "start": list(start), "rate": rate, "momentum": memory, "path":
+              ball(np.array(curve), start, rate, memory, 25) if memory else plain(np.array(curve), start, rate, 25)}
+             for curve, start, rates in ((surfaces["bowl"], (-9, 1.2), (0.01, 0.12, 0.19, 0.205)),
+                                         (surfaces["valley"], (-10, 1), (0.002, 0.0198, 0.033, 0.06)))
+             for rate in rates for memory in (0, 0.5, 0.9)]
+
+    def grows(rate, curvature, memory):
+        step = np.array([[1 + memory - rate * curvature, -memory], [1, 0]])
+        return np.abs(np.linalg.eigvals(step)).max() > 1
+
+    limits = []
+    for curvature in (1.0, 3.0, 6.0, 10.0, 100.0):
+        for memory in (0, 0.3, 0.67, 0.9, 0.99):
+            low, high = 0.0, 10.0
+            while high - low > 1e-12:
+                middle = (low + high) / 2
+                low, high = (low, middle) if grows(middle, curvature, memory) else (middle, high)
+            limits.append({"curvature": curvature, "momentum": memory, "limit": low})
+    return {"paths": paths, "limits": limits}
+
+
+LABORATORIES = {"shrinkage": shrinkage, "descent": descent}
 
 
 def written(fixture):
@@ -91,7 +117,7 @@ def written(fixture):
             return [plain(item) for item in value]
         return float(f"{value:.10g}") if isinstance(value, float) else value
 
-    return json.dumps(plain(fixture), separators=(",", ":")).replace('},{"x"', '},\n{"x"') + "\n"
+    return json.dumps(plain(fixture), separators=(",", ":")).replace("},{", "},\n{") + "\n"
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ export function write(element, shown) {
 const FORMS = { linear: (v) => v, log: Math.log10, signed: (v) => Math.sign(v) * Math.log10(1 + Math.abs(v) / 0.1) };
 const INVERSES = { linear: (v) => v, log: (v) => 10 ** v };
 
+export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
 /** Values to pixels: linear, "log", or "signed", a logarithmic scale through zero. */
 export function scale(domain, range, form = "linear") {
   const [low, high] = domain.map(FORMS[form]);
@@ -246,6 +248,11 @@ export class Laboratory {
     this.change(state);
   }
 
+  /** Let `repair(state)` put right what a link brings for values that have no control. */
+  guard(repair) {
+    this.controls.push(Object.assign(() => {}, { check: repair }));
+  }
+
   /** A slider with its value beside it; `from` and `to` turn the state's value into the slider's and back. */
   slider(key, label, { min, max, step, show = text, from = (v) => v, to = (v) => v, active = () => true, marks = "" }) {
     const id = `${this.name}-${key}`;
@@ -264,10 +271,10 @@ export class Laboratory {
     return make("div", { class: "slider" }, make("label", { for: id }, label), output, make("div", { class: "track" }, input, marks));
   }
 
-  /** One of a few, as radio buttons. `options` maps values to labels. */
-  choice(key, label, options) {
+  /** One of a few, as radio buttons. `options` maps values to labels; `also(value)` says what else changes with them. */
+  choice(key, label, options, also = () => ({})) {
     const inputs = Object.entries(options).map(([value, name]) => [value, name, make("input", {
-      type: "radio", name: `${this.name}-${key}`, value, change: () => this.change({ [key]: value }),
+      type: "radio", name: `${this.name}-${key}`, value, change: () => this.change({ [key]: value, ...also(value) }),
     })]);
     const control = () => inputs.forEach(([value, , input]) => { input.checked = this.state[key] === value; });
     control.check = (state) => { if (!(state[key] in options)) state[key] = this.initial[key]; };

@@ -1,12 +1,13 @@
 // Shrinkage: what a penalty does to a polynomial and to its coefficients, solved again at every move.
 
-import { Laboratory, Plot, draggable, fixed, make, set, spoken, text } from "./shared.js";
+import { Laboratory, Plot, clamp, draggable, fixed, make, set, spoken, text } from "./shared.js";
 import { design, path, predict, prepare } from "./shrinkage-solver.js";
 
 export const TRUTH = [1, 4, -5];  // the parabola that the points were drawn from
 const POWERS = { low: -14, high: 1 };  // of the λ on offer
 const LAMBDAS = Array.from({ length: 61 }, (_, i) => 10 ** (POWERS.high - i / 4));
 const FINE = Array.from({ length: 201 }, (_, i) => i / 200);
+const HEIGHTS = [-1.6, 2.4];
 const X_STEP = 0.01, Y_STEP = 0.05;
 
 const place = document.getElementById("shrinkage");
@@ -65,8 +66,8 @@ const points = initial.x.map((_, i) => {
   const point = make("g", { class: "point", tabindex: 0, role: "slider", "aria-label": `Point ${i + 1} of ${initial.x.length}`,
     "aria-orientation": "vertical" }, make("circle", { r: 20, class: "reach" }), make("circle", { r: 7, class: "dot" }));
   const place = (x, y) => callout.remove() || lab.change({
-    x: lab.state.x.with(i, round(Math.min(1, Math.max(0, x)))),
-    y: lab.state.y.with(i, round(Math.min(2.4, Math.max(-1.6, y)))),
+    x: lab.state.x.with(i, round(clamp(x, 0, 1))),
+    y: lab.state.y.with(i, round(clamp(y, ...HEIGHTS))),
   });
   queueMicrotask(() => draggable(curvePlot, point, {
     move: place,
@@ -79,7 +80,7 @@ const points = initial.x.map((_, i) => {
 const curvePlot = new Plot({
   title: "The points and the fitted curve", className: "curve",
   x: { domain: [-0.04, 1.04], ticks: [0, 0.25, 0.5, 0.75, 1], label: "x" },
-  y: { domain: [-1.6, 2.4], ticks: [-1, 0, 1, 2], label: "y" },
+  y: { domain: HEIGHTS, ticks: [-1, 0, 1, 2], label: "y" },
   draw: (plot) => {
     trueLine.setAttribute("d", plot.line(FINE, truth));
     set(trueName, { x: plot.x(0.985), y: plot.y(-0.42), "text-anchor": "end" });
@@ -96,7 +97,7 @@ function drawCurve() {
   points.forEach((point, i) => {
     const [x, y] = [lab.state.x[i], lab.state.y[i]];
     set(point, { transform: `translate(${curvePlot.x(x).toFixed(1)} ${curvePlot.y(y).toFixed(1)})`,
-      "aria-valuemin": -1.6, "aria-valuemax": 2.4, "aria-valuenow": y, "aria-valuetext": spoken(`x ${fixed(x)}, y ${fixed(y)}`) });
+      "aria-valuemin": HEIGHTS[0], "aria-valuemax": HEIGHTS[1], "aria-valuenow": y, "aria-valuetext": spoken(`x ${fixed(x)}, y ${fixed(y)}`) });
   });
 }
 
@@ -163,7 +164,7 @@ const errorPlot = new Plot({
 errorPlot.area.append(...Object.values(errorLines), current, ...Object.values(errorNames), ...Object.values(dots));
 const setPower = (event) => {
   const power = Math.log10(errorPlot.at(event)[0]);
-  lab.change({ power: Math.min(POWERS.high, Math.max(POWERS.low, Math.round(power * 20) / 20)) });
+  lab.change({ power: clamp(Math.round(power * 20) / 20, POWERS.low, POWERS.high) });
 };
 set(errorPlot.svg, {
   pointerdown: (event) => { if (lab.state.penalty !== "none" && event.pointerType === "mouse") { errorPlot.svg.setPointerCapture(event.pointerId); setPower(event); } },
@@ -199,6 +200,10 @@ function sentence(state) {
   return `${setting}: ${counted}. The curve ${reach} and ${now.training < 1e-6 ? "misses " : ""}the true parabola by ${text(now.real, 2)}.`;
 }
 
+lab.guard((state) => {
+  state.x = state.x.map((x) => clamp(x, 0, 1));
+  state.y = state.y.map((y) => clamp(y, ...HEIGHTS));
+});
 lab.start(
   (state) => {
     now = solve(state);
