@@ -8,7 +8,7 @@ export SHOW = /Sphinx error:|Exception occurred/ {told = 1} /^Traceback/ {if (to
   /^[A-Za-z_.]+(Error|Exception):/ {hide = 0} !hide {print; fflush()}
 
 .DEFAULT_GOAL := book
-.PHONY: book test serve edit new-chapter lint links format pins bench clean help
+.PHONY: book test pdf serve edit new-chapter lint links format pins audit bench clean help
 
 book: .venv/installed ## build the site into _build/html (the same as plain `make`)
 	@# A build that failed or was interrupted may have kept pages whose warnings were already shown: read them again.
@@ -22,6 +22,10 @@ book: .venv/installed ## build the site into _build/html (the same as plain `mak
 test: lint book _build/binder/installed ## build the site, run every chapter again and check all of it
 	@$(BIN)/python tests/notebooks.py _build/nbval
 	@$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg tests _build/nbval
+
+pdf: book .venv/installed-tests ## print the whole course as one PDF, which the site then links (needs Chromium)
+	@$(BIN)/python book/_ext/make_pdf.py
+	@$(MAKE) --no-print-directory book
 
 serve: PORT ?= 8000
 serve: book ## show the site on http://localhost:8000 (PORT=...), rebuild and reload on every save
@@ -61,6 +65,9 @@ pins: ## write constraints.txt: a version of every package that the pinned ones 
 	@for file in $(PINNED); do awk 'NR == FNR {split($$1, pin, "=="); version[pin[1]] = pin[2]; next} \
 	  split($$1, pin, "==") == 2 && pin[1] in version {sub(/==[^ ]+/, "==" version[pin[1]])} 1' \
 	  constraints.txt $$file > _build/pins/new && cp _build/pins/new $$file; done
+
+audit: book .venv/installed-tests ## print what each page weighs and scores; Lighthouse comes from npm the first time
+	@$(BIN)/python tests/audit.py
 
 bench: .venv/installed-tests ## print how long builds take and what each chapter costs
 	@$(BIN)/python tests/bench.py

@@ -51,7 +51,11 @@ def without_code(text):
         return "\n" * match[0].count("\n")
 
     text = CELL.sub(lambda cell: cell[0][:cell.start(3) - cell.start()] + "\n" * cell[3].count("\n"), text)
-    return re.sub(r"\A---\n(?:.*\n)*?---$|^(`{3,})(?!\{)[^`\n]*\n(?:.*\n)*?\1$|``[^`].*?``", blank, text, flags=re.M)
+    def blank_code(fence):  # what is in a directive is prose
+        return fence[0] if fence[2].startswith("{") else blank(fence)
+
+    text = re.sub(r"^(`{3,})([^`\n]*)\n(?:.*\n)*?\1$", blank_code, text, flags=re.M)
+    return re.sub(r"\A---\n(?:.*\n)*?---$|``[^`].*?``", blank, text, flags=re.M)
 
 
 def references(text):

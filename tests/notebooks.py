@@ -12,11 +12,10 @@ import sys
 import jupytext
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
-from jupyter_cache import get_cache
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
-from course_site import with_inputs  # noqa: E402
+from take_along import published  # noqa: E402
 
 
 def chapters():
@@ -29,19 +28,6 @@ def syntax(chapter):
     plain = TransformerManager().transform_cell  # without IPython's magics
     cells = [cell for cell in jupytext.read(chapter).cells if cell.cell_type == "code"]
     return [node for cell in cells for node in ast.walk(ast.parse(plain(cell.source)))]
-
-
-def published(chapter):
-    """The notebook of `chapter` with the outputs that are on the site.
-
-    Raises KeyError, which says what to do, if the chapter has changed since the site was built.
-    """
-    notebook = jupytext.reads(with_inputs(chapter.read_text()), fmt="md:myst")
-    try:
-        _, notebook = get_cache(ROOT / "_build" / ".jupyter_cache").merge_match_into_notebook(notebook)
-    except KeyError:
-        raise KeyError(f"{chapter.name} has no stored results: run `make` first") from None
-    return notebook
 
 
 def main(folder):

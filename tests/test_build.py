@@ -26,21 +26,64 @@ def test_a_prose_edit_runs_nothing_and_is_published(course):
     course.edit("book/sums.md", "One and one make", "Together they make")
     code, output, ran = course.make()
     assert code == 0 and ran == set(), output
-    assert "Together they make" in course.page("sums") and '<span class="key-number">2</span>' in course.page("sums")
+    assert "Together they make" in course.page("sums") and ">2</span>" in course.page("sums")
+
+
+def written(output):
+    """The pages that a build has written, apart from the one with the table of contents, which Sphinx writes each time."""
+    return set(re.findall(r"writing output\.\.\. *\[ *\d+%\] (\S+)", output)) - {"index"}
+
+
+def test_a_changed_verdict_reaches_the_ledger(course):
+    course.edit("book/sums.md", "S1: holds", "S1: does not hold")
+    course.edit("book/sums.md", "says** that one", "says** again that one")
+    code, output, ran = course.make()
+    assert code == 0 and ran == set() and written(output) == {"claims", "sums"}, output
+    assert 'class="verdict-does-not-hold"><th' in course.page("claims") and "again that one and one" in course.page("claims")
+    course.edit("book/sums.md", "One and one make", "Together they make")  # and what the ledger does not show, does not
+    code, output, ran = course.make()
+    assert code == 0 and written(output) == {"sums"}, output
+
+
+def test_a_new_measurement_reaches_the_ledger(course):
+    course.edit("book/sums.md", "1 + 1, 2, 2", "1 + 2, 2, 4")
+    code, output, _ = course.make()
+    assert code == 0 and '<span class="key-number">3</span>' in course.page("claims"), output
+
+
+def test_a_chapter_that_is_removed_leaves_the_ledger(course):
+    course.edit("_toc.yml", "  - file: sums\n", "")
+    course.edit("book/index.md", " and {doc}`sums`", "")
+    (course.root / "book" / "sums.md").unlink()
+    code, output, _ = course.make()
+    assert code == 0 and "claim-s1" not in course.page("claims"), output
+
+
+def test_a_changed_definition_reaches_the_pages_that_use_it(course):
+    course.edit("book/glossary.md", "What addition gives.", "What addition yields.")
+    code, output, ran = course.make()
+    assert code == 0 and ran == set() and written(output) == {"claims", "glossary", "sums"}, output
+    assert "What addition yields." in course.page("sums")
+
+
+def test_an_unknown_term_fails(course):
+    course.edit("book/sums.md", "{term}`sum`", "{term}`total`")
+    code, output, _ = course.make()
+    assert code != 0 and "sums.md" in output and "total" in output, output
 
 
 def test_a_changed_cell_runs_its_chapter_only(course):
     course.edit("book/sums.md", "1 + 1, 2, 2", "1 + 2, 2, 4")
     code, output, ran = course.make()
     assert code == 0 and ran == {"sums"}, output
-    assert '<span class="key-number">3</span>' in course.page("sums")
+    assert '<span class="key-number" id="key.two">3</span>' in course.page("sums")
 
 
 def test_a_changed_helper_runs_all_chapters(course):
     course.edit("book/course.py", "self.text = ", "self.text = 'n' + ")
     code, output, ran = course.make()
     assert code == 0 and ran == {"houses", "sums"} and "side by side" in output, output
-    assert '<span class="key-number">n506</span>' in course.page("houses")
+    assert '<span class="key-number" id="key.houses">n506</span>' in course.page("houses")
 
 
 def test_of_several_stale_chapters_the_broken_one_is_named(course):

@@ -73,6 +73,18 @@ FOUND_BY_A_TEST = {  # fault: (file, old text, new text, the test that finds it,
     "a verdict without a claim": (
         "tests/test_chapters.py", 'CLAIMS = {', 'CLAIMS = {"sums": [], ',
         "chapters.py::test_every_claim_has_one_verdict_with_a_measurement", "each claim has exactly one verdict"),
+    "a claim that the ledger lacks": (
+        "tests/test_chapters.py", 'CLAIMS = {', 'CLAIMS = {"sums": ["S1", "S2"]}\nOTHERS = {',
+        "collected.py::test_every_promised_claim_is_in_the_ledger", "S2 (sums.md) has no verdict in the ledger"),
+    "a claim without a measurement in the ledger": (
+        "book/sums.md", "**We measured** {eval}`key.two`", "**We measured** it",
+        "collected.py::test_every_claim_in_the_ledger_has_a_verdict_and_a_measurement", "S1: nothing was measured"),
+    "a work that cannot be found": (
+        "book/references.bib", "doi = {10.1111/j.2517-6161.1996.tb02080.x}", "note = {nowhere}",
+        "collected.py::test_every_work_can_be_found", "Tibshirani1996 has no DOI, URL or ISBN"),
+    "a term marked twice": (
+        "book/sums.md", "One and one", "The {term}`sum`: one and one",
+        "collected.py::test_no_chapter_marks_a_term_twice", "sums.md marks a term twice: ['sum']"),
     "a chapter missing from the table of contents": (
         "_toc.yml", "  - file: sums\n", "", "chapters.py::test_every_chapter_is_in_the_table_of_contents", "sums"),
     "a long cell": (

@@ -135,7 +135,7 @@ class KeyNumberRole(RoleBase):
             message = f"no key number is called {match[1]!r} in this chapter; key_number({match[1]!r}, ...) makes one"
         else:
             text = stored[match[1]]["data"]["text/plain"].replace("-", "\N{MINUS SIGN}")
-            return [nodes.inline(text, text, classes=["key-number"])], []
+            return [nodes.inline(text, text, classes=["key-number"], number=match[1])], []
         return [], [create_warning(message, self.document, self.line, subtype="key_number")]
 
 

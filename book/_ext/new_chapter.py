@@ -12,6 +12,12 @@ TEMPLATE = Path(__file__).with_name("chapter-template.md")
 TAKEN = {"genindex", "search"}  # pages that the site has without a chapter
 
 
+def has_cells(name):
+    """Whether the page `name` is a chapter, as opposed to the glossary and others that come after the chapters."""
+    page = ROOT / "book" / f"{name}.md"
+    return page.is_file() and "\nkernelspec:\n" in page.read_text(encoding="utf8")
+
+
 def main(name):
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         sys.exit(f"{name!r} cannot be a chapter's name, which is its file and its address: small letters, digits and "
@@ -20,7 +26,7 @@ def main(name):
     listed = contents.read_text(encoding="utf8")
     if chapter.exists() or name in TAKEN or re.search(rf"(file|root): {name}$", listed, flags=re.M):
         sys.exit(f"There is a page called {name!r} already: take another name.")
-    *_, last = re.finditer(r"^([ -]*- file: ).+\n", listed, flags=re.M)
+    *_, last = (line for line in re.finditer(r"^([ -]*- file: )(\S+)\n", listed, flags=re.M) if has_cells(line[2]))
     title = name.replace("-", " ").capitalize()
     text = TEMPLATE.read_text(encoding="utf8").replace("TITLE", title).replace("NAME", name)
     chapter.write_text(text, encoding="utf8")

@@ -70,5 +70,21 @@ def buttons(url, branch):
     return options
 
 
+def address(environ):
+    """Where the site is published, with a slash at the end: SITE_URL if that is set, else GitHub's or GitLab's pages.
+
+    Empty if unknown: pages then leave out what has to name the whole address.
+    """
+    if environ.get("SITE_URL") or environ.get("CI_PAGES_URL"):
+        return (environ.get("SITE_URL") or environ["CI_PAGES_URL"]).rstrip("/") + "/"
+    match = ADDRESS.fullmatch(source(environ)[0])
+    host = match and (match[1] or match[2])
+    if host not in ("github.com", "gitlab.com"):
+        return ""
+    owner, _, name = match[3].removesuffix(".git").partition("/")
+    domain = f"{owner.lower()}.{host.replace('.com', '.io')}"
+    return f"https://{domain}/" if name.lower() == domain else f"https://{domain}/{name}/"
+
+
 def add_buttons(app, config):
     config.html_theme_options.update(buttons(*source(os.environ)))
