@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
 
 os.environ["TQDM_DISABLE"] = "1"  # nbval's kernels inherit it, as the build's do
-sys.path[:0] = [str(ROOT / "book"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("book", "book/_ext", "tests", "tests/laboratories")]
 
 
 # -- a scratch copy of the course ------------------------------------------------------------------------------------
