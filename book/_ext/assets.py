@@ -18,6 +18,8 @@ UNUSED = ["locales", "vendor", "styles", "scripts", "images", "togglebutton.*", 
 FILES = re.compile(r"""(src|href)="((?![\w+.-]+:)[^"?#]*?  # no other host
                        (?:_static/[^"?#]*\.(?:css|js|svg)|_images/[^"?#]*|searchindex\.js))(?:\?v=[^"]*)?\"""", re.X)
 
+LINKED = re.compile(r'<link rel="stylesheet" href="_static/((?!site\.css)[^"?#]+)')
+
 
 def used_only(css, words):
     """`css` without comments and without the rules for classes and ids that are not among `words`."""
@@ -31,10 +33,10 @@ def used_only(css, words):
     return re.sub(r"@media[^{}]*\{\s*\}|\n\s*", "", css)
 
 
-def style_sheet(static, words):
-    """All style sheets in one, with the addresses in them as seen from `static`."""
+def style_sheet(static, words, apart):
+    """All style sheets but those `apart` in one, with the addresses in them as seen from `static`."""
     first, last = ([path for name in names for path in sorted(static.glob(name))] for names in (FIRST, LAST))
-    others = sorted({*static.rglob("*.css")} - {*first, *last, static / "site.css"})
+    others = sorted({*static.rglob("*.css")} - {*first, *last, *apart, static / "site.css"})
     parts = []
     for path in [*first, *others, *last]:
         folder = path.parent.relative_to(static).as_posix() + "/"
@@ -54,7 +56,8 @@ def finish(app, exception):
     for page in pages.values():
         for names in set(re.findall(r'(?:class|id)="([^"]*)"', page)):
             words.update(names.split())
-    (static / "site.css").write_text(style_sheet(static, words), encoding="utf8")
+    apart = {static / name for page in pages.values() for name in LINKED.findall(page)}  # loaded by what needs them
+    (static / "site.css").write_text(style_sheet(static, words, apart), encoding="utf8")
     digests = {}
 
     def with_digest(match):
