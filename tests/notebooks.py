@@ -35,9 +35,10 @@ def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.ipynb"):
         old.unlink()
-    for link in ("course.py", "_static"):  # cells run in this folder and find there what they find in book/
-        (folder / link).unlink(missing_ok=True)
-        (folder / link).symlink_to(ROOT / "book" / link)
+    for path in [*(ROOT / "book").glob("*.py"), ROOT / "book" / "_static"]:
+        link = folder / path.name  # cells run in this folder and find there what they find in book/
+        link.unlink(missing_ok=True)
+        link.symlink_to(path)
     for chapter in chapters():
         notebook = published(chapter)
         for cell in notebook.cells:

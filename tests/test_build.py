@@ -86,6 +86,18 @@ def test_a_changed_helper_runs_all_chapters(course):
     assert '<span class="key-number" id="key.houses">n506</span>' in course.page("houses")
 
 
+def test_a_module_shown_on_a_page_runs_that_chapter(course):
+    module = course.root / "book" / "helper.py"
+    module.write_text("SUM = 2\n")
+    show = "```{literalinclude} helper.py\n```\n"
+    course.edit("book/sums.md", "One and one make", f"{show}\nOne and one make")
+    for text, expected in (("SUM = 2\n", {"sums"}), ("SUM = 2\n", set()), ("SUM = 1 + 1\n", {"sums"})):
+        module.write_text(text)
+        code, output, ran = course.make()
+        assert code == 0 and ran == expected, output
+    assert "1 + 1" in re.sub("<.*?>", "", course.page("sums"))
+
+
 def test_of_several_stale_chapters_the_broken_one_is_named(course):
     course.edit("book/sums.md", "1 + 1, 2, 2", "1 + 2, 2, 2")
     course.edit("book/houses.md", "500, 510", "500, 511")

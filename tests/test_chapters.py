@@ -12,7 +12,9 @@ from conftest import ROOT
 from notebooks import chapters, published, syntax
 
 CHAPTERS = chapters()
-CLAIMS = {"regularization": [f"R{n}" for n in range(1, 16)], "hyperparameters": [f"H{n}" for n in range(1, 9)]}
+CLAIMS = {"regularization": [f"R{n}" for n in range(1, 16)], "hyperparameters": [f"H{n}" for n in range(1, 9)],
+          "keras-tuning": [f"K{n}" for n in range(1, 10)], "searching": ["A1", "A6", "A10"],
+          "aws-notes": ["A2", "A3", "A4", "A5", "A7", "A8", "A9"]}
 VERDICTS = {"holds", "holds with conditions", "does not hold", "undecided at this size"}
 
 each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)

@@ -34,7 +34,8 @@ from repository import add_buttons
 logger = logging.getLogger(__name__)
 ROOT = course.BOOK.parent
 KERNEL = re.compile(r"^kernelspec:$", re.M)  # in the header of every page that has cells to run
-LOADERS = {"load_boston": "boston-house-prices.csv", "load_mnist": "mnist.npz"}
+LOADERS = {"load_boston": "boston-house-prices.csv", "load_mnist": "mnist.npz",
+           "read_csv(RECORD": "keras-full-size.csv"}
 
 
 # -- results are kept until what they depend on changes ----------------------------------------------------------------
@@ -43,7 +44,8 @@ def chapter_inputs(text):
     """The files, apart from its own cells, that the results of the chapter `text` depend on."""
     data = {name for loader, name in LOADERS.items() if loader in text}
     pins = [ROOT / "requirements.txt", ROOT / "constraints.txt"]
-    return [course.BOOK / "course.py", *pins, *sorted(course.DATA / name for name in data)]
+    modules = sorted(path for path in course.BOOK.glob("*.py") if path.name == "course.py" or path.name in text)
+    return [*modules, *pins, *sorted(course.DATA / name for name in data)]
 
 
 def digest(paths):

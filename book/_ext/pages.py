@@ -168,6 +168,7 @@ def slim(body):
         (r'<span class="(?:n|p|o|w|nn|si|fm|bp|vm)">([^<]*)</span>', r"\1"),  # code that looks like plain text
         (r"<pre><span></span>", "<pre>"),
         (r"(?s)<style scoped>.*?</style>|<style[^>]*>\s*</style>", ""),  # the same for every table, or empty
+        (r'<p class="sidebar-title"></p>\n', ""),
         (r"<th([^>]*)>(?:&nbsp;)?</th>", r"<td\1></td>"),  # a heading has a text
         (r'role="doc-biblioentry"', 'role="listitem"'),
         (r' id="(?:exercise|solution)-content"', ""),  # the same in all of them
