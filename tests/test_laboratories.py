@@ -4,8 +4,9 @@ import gzip
 import re
 
 import pytest
+from browsing import Visit
 from conftest import ROOT, SITE
-from test_browser import Visit, address, browser  # noqa: F401 - the last two are fixtures
+from test_browser import address, browser, served  # noqa: F401 - fixtures
 
 MODULES = ROOT / "book" / "_static" / "laboratories"
 FIGURES = {"shrinkage": "fig-ten-points", "descent": "fig-rates"}  # laboratory: the static figure that it grows out of

@@ -1,16 +1,17 @@
 """Laboratories: figures that answer when they are touched, each below the static figure that it grows out of.
 
-A chapter places one with a comment, `% laboratory: shrinkage`: JupyterLab, a PDF and readers without scripts show
-nothing of it, where an unknown directive would show as an error. On the site, the page then loads the module of that
-name from `_static/laboratories`, and no other page does. What a laboratory shares with its chapter is taken from the
-chapter or from `data/` here, never typed again.
+A chapter places one with a comment, `<!-- laboratory: shrinkage -->`: JupyterLab, a PDF and readers without scripts
+show nothing of it, where an unknown directive would show as an error. On the site, the page then loads the module of
+that name from `_static/laboratories`, and no other page does. What a laboratory shares with its chapter is taken from
+the chapter or from `data/` here, never typed again.
 """
 
 import ast
 import json
 import re
+import zlib
+from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 import course
 import numpy as np
@@ -19,26 +20,27 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 MODULES = course.BOOK / "_static" / "laboratories"
+MADE = course.BOOK.parent / "_build" / "laboratories" / "laboratories"  # what is made of the course, beside the modules
 STATIC = "_static/laboratories"
-PLACE = re.compile(r"laboratory: ([\w-]+)")
+PLACE = re.compile(r"<!-- laboratory: ([\w-]+) -->\s*")
 NOTE = ("Here, a figure that answers when you touch it. It needs a web server: if you opened this page as a file, run "
         "<code>make serve</code>.")
 
 
 # -- what the laboratories take from the course ------------------------------------------------------------------------
 
-def from_chapter(chapter, *names):
+def from_chapter(chapter, *names, **known):
     """The values that the first cell of `chapter` to define all of `names` gives them, without the rest of the cell.
 
-    Raises LookupError if no cell does.
+    `known` are names that the statements use. Raises LookupError if no cell defines all.
     """
     text = (course.BOOK / f"{chapter}.md").read_text(encoding="utf8")
     for cell in re.findall(r"^```\{code-cell\}.*\n((?:.*\n)*?)```$", text, re.M):
         code = re.sub(r"\A(?:---\n(?:.*\n)*?---\n|(?::.*\n)*)", "", cell)
-        if all(re.search(rf"^(?:def )?{name}\b", code, re.M) for name in names):
-            found = [statement for statement in ast.parse(code).body if defined(statement) & set(names)]
-            values = {"np": np}
-            exec(compile(ast.Module(found, []), chapter, "exec"), values)
+        statements = [statement for statement in ast.parse(code).body if defined(statement) & set(names)]
+        if set(names) <= set().union(*map(defined, statements)):
+            values = {"np": np, "__name__": __name__, **known}
+            exec(compile(ast.Module(statements, []), chapter, "exec"), values)
             return [values[name] for name in names]
     raise LookupError(f"{chapter}.md: no cell defines {', '.join(names)}, which a laboratory takes from it")
 
@@ -46,6 +48,7 @@ def from_chapter(chapter, *names):
 def defined(statement):
     """The names that a statement defines."""
     targets = getattr(statement, "targets", [statement])
+    targets = [name for target in targets for name in getattr(target, "elts", [target])]
     return {getattr(target, "id", getattr(target, "name", None)) for target in targets}
 
 
@@ -61,14 +64,43 @@ def valleys():
     return {"bowl": bowl.tolist(), "valley": valley.tolist()}
 
 
-DATA = {"shrinkage": ten_points, "descent": valleys}  # laboratory: what its module finds in its place on the page
+VALIDATION_DIGITS = 800  # the first of the chapter's: with the training digits, they have to fit into 300 KB
+
+
+def first_guess():
+    """The Keras chapter's first guess, and which rows of the training file its first run trains and is judged on."""
+    [config] = from_chapter("keras-tuning", "Config", dataclass=dataclass)
+    train_part, val_part, _ = from_chapter("keras-tuning", "train_part", "val_part", "order")
+    rows = np.arange(60_000)
+    [draw] = from_chapter("keras-tuning", "draw", pixels=rows, onehot=rows, train_part=train_part)
+    return config(), draw(config(), seed=0)[0], val_part[:VALIDATION_DIGITS]
+
+
+def digits():
+    """Labels and images of the digits that a browser trains on, packed."""
+    _, training, validation = first_guess()
+    (images, labels), _ = course.load_mnist()
+    rows = np.r_[training, validation]
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(labels[rows].tobytes() + images[rows].tobytes()) + packer.flush()
+
+
+def network():
+    """The setting of the first guess; its digits are written beside the modules."""
+    config, training, validation = first_guess()
+    write_if_new(MADE / "digits.bin", digits())
+    return {"training": len(training), "validation": len(validation), "layers": config.layers, "nodes": config.units,
+            "rate": config.rate, "batch": config.batch, "epochs": config.epochs}
+
+
+DATA = {"shrinkage": ten_points, "descent": valleys, "training": network}  # laboratory: what its module is told
 
 
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 def fill_places(app, doctree):
-    """Give each laboratory its data, and a note for readers whose browser may run scripts but not load this one."""
-    for place in list(doctree.findall(nodes.comment)):
+    """Give each laboratory its data, its files, and a note for readers whose browser cannot load them."""
+    for place in list(doctree.findall(nodes.raw)):
         found = PLACE.fullmatch(place.astext())
         if not found:
             continue
@@ -92,19 +124,18 @@ def load_only_in_place(app, pagename, templatename, context, doctree):
 
 def make_files(app, config):
     """Write what is made, not kept, where Sphinx finds it beside the other static files: the course's colours."""
-    folder = Path(app.outdir).parent / "laboratories" / "laboratories"
-    folder.mkdir(parents=True, exist_ok=True)
     rules = ["/* Written by book/_ext/laboratories.py from the colours of book/course.py. */"]
     for theme, index in (("", 0), ('[data-theme="dark"]', 1)):
         colors = " ".join(f"--{name}: {pair[index]};" for name, pair in course.COLORS.items())
         rules.append(f"html{theme} .laboratory {{ {colors} }}")
-    write_if_new(folder / "colors.css", "\n".join(rules) + "\n")
-    config.html_static_path.append(str(folder.parent))
+    write_if_new(MADE / "colors.css", ("\n".join(rules) + "\n").encode())
+    config.html_static_path.append(str(MADE.parent))
 
 
-def write_if_new(path, text):
-    if not path.is_file() or path.read_text(encoding="utf8") != text:
-        path.write_text(text, encoding="utf8")
+def write_if_new(path, content):
+    if not path.is_file() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def setup(app):

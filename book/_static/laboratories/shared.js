@@ -178,7 +178,7 @@ export class Laboratory {
     this.sentence = make("p", { class: "sentence", "aria-hidden": "true" });
     this.announced = make("p", { class: "announced", role: "status", "aria-live": "polite" });
     this.buttons = make("div", { class: "buttons" });
-    this.title = make("h4", {}, title);
+    this.title = make("p", { class: "title" }, title);  // no heading: it may stand in a section of any depth
     this.hint = make("p", { class: "hint" }, hint);
   }
 

@@ -220,5 +220,5 @@ lab.start(
     lab.choice("basis", "Polynomials", { powers: "powers of x", legendre: "Legendre" }),
     lab.slider("degree", "Degree", { min: 0, max: 15, step: 1 }),
     lab.slider("mix", "Share of L1", { min: 0.05, max: 0.95, step: 0.05, show: fixed, active: (state) => state.penalty === "net" }),
-    lab.check("constant", "the constant pays the penalty too")),
+    lab.check("constant", "the constant pays too")),
 );
