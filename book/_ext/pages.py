@@ -169,7 +169,7 @@ def slim(body):
         (r"<pre><span></span>", "<pre>"),
         (r"(?s)<style scoped>.*?</style>|<style[^>]*>\s*</style>", ""),  # the same for every table, or empty
         (r'<p class="sidebar-title"></p>\n', ""),
-        (r"<th([^>]*)>(?:&nbsp;)?</th>", r"<td\1></td>"),  # a heading has a text
+        (r"<th([^>]*)>(?:&nbsp;|<p></p>)?</th>", r"<td\1></td>"),  # a heading has a text
         (r'role="doc-biblioentry"', 'role="listitem"'),
         (r' id="(?:exercise|solution)-content"', ""),  # the same in all of them
         (r'<summary aria-label="[^"]*">\s*<p class="collapsed[^>]*>(.*?)</p>\s*<p class="expanded[^>]*>(.*?)</p>',
