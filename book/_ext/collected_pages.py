@@ -392,7 +392,7 @@ def range_text(number):
     unit, factor = ("%", 100) if number.text.endswith("%") else ("", 1)
 
     def show(value):
-        text = f"{round(value * factor, 10):,.6g}"
+        text = f"{value * factor:,.6g}"
         mantissa, e, power = text.partition("e")
         return (f"{mantissa} × 10<sup>{int(power)}</sup>" if e else text).replace("-", "&minus;") + unit
 

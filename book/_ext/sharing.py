@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import textwrap
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -96,8 +97,9 @@ def draw_pictures(app, exception):
 def invite_robots(app, exception):
     if not exception and app.builder.name == "html":
         base = app.config.html_baseurl
-        if not base:  # a map that an earlier build left
+        if not base:  # what an earlier build left
             Path(app.outdir, "sitemap.xml").unlink(missing_ok=True)
+            shutil.rmtree(Path(app.outdir, "_static", "social"), ignore_errors=True)
         site_map = f"Sitemap: {base}sitemap.xml\n" if base else ""
         Path(app.outdir, "robots.txt").write_text(f"User-agent: *\nAllow: /\n{site_map}")
 

@@ -87,9 +87,10 @@ class TakeAlong(SphinxPostTransform):
                       if paragraph.astext().startswith("Running time:")), None)
         if place is None:
             return
-        files = [(f"{name}.ipynb", "Notebook", ".ipynb, with results"), (f"../_sources/{name}.md", "Markdown", ".md")]
+        files = [(f"_downloads/{name}.ipynb", "Notebook", ".ipynb, with results"),
+                 (f"_sources/{name}.md", "Markdown", ".md")]
         if self.config.course_pdf:
-            files.append((PDF.name, "The whole course", "PDF"))
+            files.append((f"_downloads/{PDF.name}", "The whole course", "PDF"))
         menu = self.app.builder.templates.render("take-along.html", {
             "files": files, "repository": self.config.html_theme_options.get("repository_url")})
         place.parent.insert(place.parent.index(place) + 1, nodes.raw("", menu, format="html"))
