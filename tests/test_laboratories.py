@@ -1,15 +1,19 @@
 """The laboratories under a reader's hand, in a browser: drag, slide, keys, links, no script, and the time that it takes."""
 
 import gzip
+import os
 import re
 
 import pytest
-from browsing import Visit
+from browsing import CHROMIUM, Visit, chromium
 from conftest import ROOT, SITE
-from test_browser import address, browser, served  # noqa: F401 - fixtures
+from serving import serve
+
+if not CHROMIUM and not os.environ.get("CI"):
+    pytest.skip("no Chromium is installed: the laboratories were not tried in a browser", allow_module_level=True)
 
 MODULES = ROOT / "book" / "_static" / "laboratories"
-FIGURES = {"shrinkage": "fig-ten-points", "descent": "fig-rates"}  # laboratory: the static figure that it grows out of
+FIGURES = {"shrinkage": "fig-ten-points", "descent": "fig-rates", "training": "fig-equal"}  # laboratory: the static figure that it grows out of
 PAGES = {name: page.stem for page in SITE.glob("*.html")
          for name in re.findall(r'<div class="laboratory" id="([\w-]+)"', page.read_text(encoding="utf8"))}
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; worker-src 'self'; connect-src 'self'")
@@ -17,8 +21,20 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'sel
 each_laboratory = pytest.mark.parametrize("name", FIGURES)
 
 
+@pytest.fixture(scope="module")
+def address():
+    with serve(SITE) as (address, _):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
 @pytest.fixture
-def visit(browser, address):  # noqa: F811
+def visit(browser, address):
     """Open the page of a laboratory, which stands in view and has started; afterwards, nobody may have complained."""
     visits = []
 
@@ -41,7 +57,7 @@ def visit(browser, address):  # noqa: F811
 
 def sentence(page, name):
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page.locator(f"#{name} .sentence").inner_text()
+    return page.locator(f"#{name} .sentence").text_content()
 
 
 def wait_until(page, expression):
@@ -81,7 +97,7 @@ def test_only_pages_with_a_laboratory_load_one():
 
 
 @each_laboratory
-def test_a_laboratory_is_light(visit, address, name):  # noqa: F811
+def test_a_laboratory_is_light(visit, address, name):
     page = visit(name)
     loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
     files = {url.partition("?")[0].removeprefix(address) for url in loaded if "/laboratories/" in url}
@@ -91,7 +107,7 @@ def test_a_laboratory_is_light(visit, address, name):  # noqa: F811
 
 
 @each_laboratory
-def test_it_works_under_the_strictest_policy(browser, address, name):  # noqa: F811
+def test_it_works_under_the_strictest_policy(browser, address, name):
     """On a page of its own, without the theme, whose scripts are another matter."""
     source = (SITE / f"{PAGES[name]}.html").read_text(encoding="utf8")
     place = re.search(rf'<div class="laboratory" id="{name}".*?</div>', source, re.S)[0]
@@ -147,7 +163,7 @@ def test_targets_are_large_enough_for_a_finger(visit, name):
 
 @each_laboratory
 @pytest.mark.parametrize("width", [360, 768, 1280, 1800])
-def test_nothing_jumps_when_it_starts(browser, address, name, width):  # noqa: F811
+def test_nothing_jumps_when_it_starts(browser, address, name, width):
     page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
     heights = []
     for loads in (False, True):
@@ -348,8 +364,8 @@ def test_descent_runs_away_beyond_its_mark(visit):
     slide(page, "descent", "rate", -0.69)
     assert "times as far" in sentence(page, "descent") and "runs away" in sentence(page, "descent")
     slide(page, "descent", "momentum", 0.5)
-    assert page.locator("#descent .limit").inner_text() == "diverges beyond 0.3"
     assert "below the limit of 0.3" in sentence(page, "descent")
+    assert page.locator("#descent .limit").inner_text() == "diverges beyond 0.3"
     page.locator("#descent-rate").press("End")
     assert "the path has run away" in sentence(page, "descent")
     never_nan(page, "descent")
@@ -418,3 +434,82 @@ def test_descent_answers_within_a_frame(visit):
     page = visit("descent", "#descent?batch=128&kept=" + "~".join(f"0.{k}_0.5_64_-9_1.2" for k in range(1, 5)))
     times = update_times(page, "descent", SLIDE % ("descent", "rate", "-3 + 3 * i / 40"))
     assert times[4] < 16, times
+
+
+# -- Training --------------------------------------------------------------------------------------------------------
+
+def trained(page):
+    """Press the button, wait until it can be pressed again, and return the sentence."""
+    button = page.locator("#training .go")
+    button.click()
+    for _ in range(1200):
+        page.wait_for_timeout(50)
+        if button.inner_text() == "Train again":
+            return sentence(page, "training")
+    raise AssertionError(f"not trained within a minute: {sentence(page, 'training')}")
+
+
+def test_training_is_loaded_when_it_is_started(visit):
+    page = visit("training")
+    asked = "performance.getEntriesByType('resource').map(entry => entry.name).filter(name => /digits|worker|network/.test(name))"
+    assert page.evaluate(asked) == []
+    assert (SITE / "_static" / "laboratories" / "digits.bin").stat().st_size <= 300_000
+    assert "Nothing is trained yet" in sentence(page, "training")
+    trained(page)
+    assert any("worker" in name for name in page.evaluate(asked))
+
+
+def test_two_runs_stand_side_by_side(visit):
+    page = visit("training")
+    said = trained(page)
+    assert re.match(r"Run 1, all 20 epochs done: 100\.0 % of the training digits are right and (8[5-9]|9[0-3])\.\d % of the validation", said)
+    wrong = int(re.search(r"(\d+) of 800 are wrong", said)[1])
+    assert page.locator("#training .wrong li").count() == min(24, wrong)
+    assert re.fullmatch(r"\d, not \d", page.locator("#training .wrong li span").first.inner_text())
+    drawn = page.locator("#training .wrong canvas").first.evaluate("c => new Set(c.getContext('2d').getImageData(0, 0, 28, 28).data).size")
+    assert drawn > 10
+    slide(page, "training", "patience", 2)
+    slide(page, "training", "layers", 1)
+    assert re.match(r"Run 2, stopped after epoch \d+: .* taken from epoch \d+;", trained(page))
+    assert page.locator("#training .now .about").inner_text() == "1 × 64 nodes, Adam at 0.001, batch 50, patience 2"
+    assert page.locator("#training .before .about").inner_text() == "2 × 64 nodes, Adam at 0.001, batch 50"
+    lines = [line.get_attribute("d").count("L") for line in page.locator("#training .validation-line").all()]
+    assert lines[1] == 19 and 2 < lines[0] < 19
+    accuracy = page.locator("#training .validation-line").first.get_attribute("d")
+    choose(page, "training", "measure", "loss")
+    sentence(page, "training")
+    assert page.locator("#training .validation-line").first.get_attribute("d") != accuracy
+    never_nan(page, "training")
+
+
+def test_training_can_be_stopped_and_runs_away_honestly(visit):
+    page = visit("training", "#training?nodes=256&layers=3&batch=10")
+    assert page.locator("#training output[for=training-nodes]").inner_text() == "256"
+    page.locator("#training .go").click()
+    page.locator("#training .go", has_text="Stop").wait_for()
+    page.locator("#training .validation-line").first.evaluate("e => new Promise(done => new MutationObserver(done).observe(e, {attributes: true}))")
+    page.locator("#training .go").click()
+    page.locator("#training .go", has_text="Train again").wait_for()
+    assert re.match(r"Run 1, stopped after epoch \d+", sentence(page, "training"))
+    choose(page, "training", "optimizer", "momentum")
+    slide(page, "training", "power", 1)
+    slide(page, "training", "nodes", 0)
+    slide(page, "training", "batch", 4)
+    said = trained(page)
+    assert "runs away" in said or re.search(r"and [12]?\d\.\d % of the validation", said), said
+    never_nan(page, "training")
+
+
+def test_the_page_stays_smooth_while_it_trains(visit):
+    page = visit("training")
+    page.locator("#training .go").click()
+    work = page.evaluate("""() => new Promise(done => {
+        const [real, work] = [requestAnimationFrame, []];
+        window.requestAnimationFrame = draw => real(now => {
+            const start = performance.now();
+            draw(now);
+            document.body.offsetHeight;
+            if (work.push(performance.now() - start) === 8) done(work.sort((a, b) => a - b));
+        });
+    })""")
+    assert work[2] < 33, work  # milliseconds of each frame that shows an epoch; the machine may be busy with other tests

@@ -103,7 +103,37 @@ def descent():
     return {"paths": paths, "limits": limits}
 
 
-LABORATORIES = {"shrinkage": shrinkage, "descent": descent}
+def training():
+    """Small networks in Keras, from given weights through given batches: what they hold afterwards."""
+    import course  # noqa: F401 - sets Keras up
+    import keras
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 12)).astype("float32") * (rng.random((30, 12)) < 0.4)
+    labels = rng.integers(0, 10, 30)
+    optimizers = {"sgd": lambda: keras.optimizers.SGD(0.1), "momentum": lambda: keras.optimizers.SGD(0.05, momentum=0.9),
+                  "adam": lambda: keras.optimizers.Adam(0.01)}
+    starts, cases = {}, []
+    for sizes in ([12, 8, 10], [12, 8, 6, 10]):
+        first = [[(0.5 * rng.normal(size=shape)).astype("float32") for shape in ((a, b), (b,))] for a, b in zip(sizes, sizes[1:])]
+        starts[len(sizes)] = [{"weights": w.ravel(), "biases": b} for w, b in first]
+        for name, build in optimizers.items():
+            for l1, l2 in ((0, 0), (0.003, 0), (0, 0.02)):
+                penalty = keras.regularizers.L1L2(l1, l2)
+                model = keras.Sequential([keras.Input((12,)), *(
+                    keras.layers.Dense(size, "relu", kernel_regularizer=penalty) for size in sizes[1:-1]),
+                    keras.layers.Dense(10, "softmax")])
+                model.set_weights([part for layer in first for part in layer])
+                model.compile(build(), "sparse_categorical_crossentropy")
+                model.fit(x, labels, batch_size=8, epochs=5, shuffle=False, verbose=0)
+                p = model.predict(x, verbose=0)
+                cases.append({"sizes": sizes, "optimizer": name, "rate": round(float(model.optimizer.learning_rate.numpy()), 6),
+                              "l1": l1, "l2": l2, "weights": [np.round(w.ravel(), 6) for w in model.get_weights()],
+                              "loss": -np.log(p[range(30), labels]).mean(), "accuracy": (p.argmax(1) == labels).mean()})
+    return {"x": x, "labels": labels.tolist(), "starts": starts, "cases": cases}
+
+
+LABORATORIES = {"shrinkage": shrinkage, "descent": descent, "training": training}
 
 
 def written(fixture):
@@ -115,7 +145,7 @@ def written(fixture):
             return {key: plain(item) for key, item in value.items()}
         if isinstance(value, list):
             return [plain(item) for item in value]
-        return float(f"{value:.10g}") if isinstance(value, float) else value
+        return float(f"{value:.10g}") if isinstance(value, (float, np.floating)) else value
 
     return json.dumps(plain(fixture), separators=(",", ":")).replace("},{", "},\n{") + "\n"
 
