@@ -76,7 +76,7 @@ def slide(page, name, key, value):
 
 
 def choose(page, name, key, value):
-    page.locator(f"input[name={name}-{key}][value={value}]").check(force=True)
+    page.locator(f"input[name={name}-{key}][value={value}]").press("Space")
 
 
 # -- every laboratory --------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_every_extreme_is_drawn(visit, name):
     page = visit(name)
     choices = page.locator(f"#{name} .choice input").all()
     for choice in choices:
-        choice.check(force=True)
+        choice.press("Space")
         for key in ("Home", "End"):
             for slider in page.locator(f"#{name} input[type=range]:enabled").all():
                 slider.press(key)
