@@ -263,6 +263,7 @@ def test_shrinkage_slides(visit):
     page.locator("#shrinkage-power").press("End")
     assert "L1, λ = 10: 10 of 10 coefficients are zero" in sentence(page, "shrinkage")
     page.locator("#shrinkage-power").press("ArrowLeft")
+    assert "λ = 8.91" in sentence(page, "shrinkage")
     assert page.locator("#shrinkage .slider output").first.inner_text() == "8.91"
     choose(page, "shrinkage", "penalty", "none")
     assert "No penalty: none of 10 coefficients is zero. The curve passes through the points" in sentence(page, "shrinkage")
