@@ -76,7 +76,7 @@ def slide(page, name, key, value):
 
 
 def choose(page, name, key, value):
-    page.locator(f"input[name={name}-{key}][value={value}]").check(force=True)
+    page.locator(f"input[name={name}-{key}][value={value}]").press("Space")
 
 
 # -- every laboratory --------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_every_extreme_is_drawn(visit, name):
     page = visit(name)
     choices = page.locator(f"#{name} .choice input").all()
     for choice in choices:
-        choice.check(force=True)
+        choice.press("Space")
         for key in ("Home", "End"):
             for slider in page.locator(f"#{name} input[type=range]:enabled").all():
                 slider.press(key)
@@ -263,6 +263,7 @@ def test_shrinkage_slides(visit):
     page.locator("#shrinkage-power").press("End")
     assert "L1, λ = 10: 10 of 10 coefficients are zero" in sentence(page, "shrinkage")
     page.locator("#shrinkage-power").press("ArrowLeft")
+    assert "λ = 8.91" in sentence(page, "shrinkage")
     assert page.locator("#shrinkage .slider output").first.inner_text() == "8.91"
     choose(page, "shrinkage", "penalty", "none")
     assert "No penalty: none of 10 coefficients is zero. The curve passes through the points" in sentence(page, "shrinkage")

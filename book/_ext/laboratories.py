@@ -71,8 +71,8 @@ def first_guess():
     """The Keras chapter's first guess, and which rows of the training file its first run trains and is judged on."""
     [config] = from_chapter("keras-tuning", "Config", dataclass=dataclass)
     train_part, val_part, _ = from_chapter("keras-tuning", "train_part", "val_part", "order")
-    rows = np.arange(60_000)
-    [draw] = from_chapter("keras-tuning", "draw", pixels=rows, onehot=rows, train_part=train_part)
+    rows = {"images": np.arange(60_000), "onehot": np.arange(60_000), "prepare": np.asarray}  # in place of the pictures
+    [draw] = from_chapter("keras-tuning", "draw", train_part=train_part, **rows)
     return config(), draw(config(), seed=0)[0], val_part[:VALIDATION_DIGITS]
 
 
