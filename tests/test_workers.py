@@ -1,5 +1,6 @@
 """Several processes work on one study: in a journal file, and in a PostgreSQL that is started here, where one is installed."""
 
+import ast
 import glob
 import os
 import shutil
@@ -10,10 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 import worker
 from conftest import ROOT
+from notebooks import syntax
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState
 
@@ -151,3 +154,16 @@ def test_a_trial_that_kills_each_worker_is_given_up(tmp_path, start):
     finish(start("-c", deadly, storage, "deadly", 1))
     assert [trial.state for trial in trials(storage, "deadly")] == [TrialState.FAIL] * 4 + [TrialState.COMPLETE]
     assert len({trial.params["x"] for trial in trials(storage, "deadly")}) == 2
+
+
+def test_the_tuning_job_of_the_aws_notes_searches_the_same_space(monkeypatch):
+    """The notes type the space in SageMaker's words; here it is compared with what the worker asks its trials for."""
+    assigned = {node.targets[0].id: node.value for node in syntax(ROOT / "book" / "aws-notes.md")
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
+    notes = ast.literal_eval(assigned["space"])
+    monkeypatch.setattr(worker, "cross_val_score", lambda *arguments, **options: np.zeros(5))
+    trial = optuna.create_study().ask()
+    worker.objective(trial)
+    asked = {name: (found.low, found.high, "Logarithmic" if found.log else "Linear")
+             for name, found in trial.distributions.items()}
+    assert asked == notes
