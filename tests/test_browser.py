@@ -258,24 +258,26 @@ def test_code_can_be_copied(visit):
 # -- finding -----------------------------------------------------------------------------------------------------------
 
 def words_by_place():
-    """For prose, headings and code: a word that stands nowhere else on the site, and its page."""
-    places = {"heading": {}, "code": {}, "prose": {}}
+    """For prose, headings and code: a word that stands nowhere else on its page, and the page."""
+    places = {}  # (kind of place, page) -> its words
     for name in CHAPTERS:
         article = soup(SITE / f"{name}.html").find("article")
         for text in article.find_all(string=re.compile(r"[a-z]{6}")):
             place = "code" if text.find_parent("pre") else "heading" if text.find_parent(["h2", "h3"]) else "prose"
             if not text.find_parent(class_=["katex", "output", "highlight-myst-ansi"]):
-                for word in re.findall(r"\b[a-z]{6,}\b", text.lower()):
-                    places[place].setdefault(word, name)
-    for place, words in places.items():
-        others = "\n".join(other for elsewhere in places if elsewhere != place for other in places[elsewhere])
-        word = next(word for word in sorted(words, key=len, reverse=True) if word[:5] not in others)
-        yield pytest.param(word, words[word], id=f"{place}-{word}")
+                places.setdefault((place, name), set()).update(re.findall(r"\b[a-z]{6,}\b", text.lower()))
+    for kind in ("heading", "code", "prose"):
+        alone = [(len(word), word, name) for (place, name), words in places.items() if place == kind for word in words
+                 if word[:5] not in " ".join(w for other in places if other[1] == name and other != (kind, name)
+                                             for w in places[other])]
+        assert alone, f"no word stands in a {kind} alone"
+        _, word, name = max(alone)
+        yield pytest.param(word, name, id=f"{kind}-{word}")
 
 
 @pytest.mark.parametrize("word, name", [*words_by_place()])
 def test_search_finds_a_word(visit, word, name):
-    """A word that stands in one kind of place alone; the excerpts lead to its section."""
+    """A word that stands in one kind of place of a page alone; the excerpts lead to its section."""
     seen = visit("search")
     seen.page.locator("#search-here").fill(word)
     seen.page.keyboard.press("Enter")
