@@ -136,7 +136,7 @@ def test_accessibility_in_dark_on_a_phone(visit, name):
 def test_captions_and_formulas_are_visible(visit, name):
     seen = visit(name)
     for selector in ("article figcaption", "article .katex-html"):
-        hidden = f"[...document.querySelectorAll('{selector}')].filter(e => !e.checkVisibility() && !e.closest('details')).length"
+        hidden = f"[...document.querySelectorAll('{selector}')].filter(e => !e.checkVisibility() && !e.closest('details, [popover]')).length"
         assert seen.page.evaluate(hidden) == 0, selector
 
 

@@ -5,13 +5,14 @@ import test_browser
 from conftest import SITE
 from test_browser import Visit
 
-address, browser = test_browser.address, test_browser.browser
+served, address, browser = test_browser.served, test_browser.address, test_browser.browser
 
 SHOWN = "[...document.querySelectorAll('table.ledger tbody tr')].filter(row => row.checkVisibility()).map(row => row.className)"
 
 
 def test_the_ledger_shows_one_outcome_chosen_by_keyboard(browser, address):
     visit = Visit(browser, address, "claims")
+    visit.show_all()  # sections far from the screen are not laid out before
     everything = visit.page.evaluate(SHOWN)
     visit.page.locator("#show-all").focus()
     for outcome in ("holds", "holds-with-conditions", "does-not-hold", "undecided-at-this-size"):

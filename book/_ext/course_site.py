@@ -3,7 +3,9 @@
 Each function below is hooked into Sphinx by `setup` at the end, with the reason beside it.
 """
 
+import base64
 import hashlib
+import io
 import os
 import re
 import subprocess
@@ -22,6 +24,7 @@ from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.variables import create_warning
 from myst_nb.ext.utils import RoleBase
 from myst_nb.sphinx_ import NbMetadataCollector
+from PIL import Image, ImageChops  # which matplotlib brings along
 from sphinx.errors import SphinxError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
@@ -157,7 +160,7 @@ class LightAndDark(SphinxPostTransform):
             source = Path(self.env.srcdir) / image["uri"]
             if source.suffix != ".svg" or not source.is_file() or "on-light" in image["classes"]:
                 continue
-            svg = source.read_text(encoding="utf8")
+            svg = pack_pictures(source.read_text(encoding="utf8"))
             size = re.search(r'viewBox="[\d.]+ [\d.]+ ([\d.]+) ([\d.]+)"', svg)
             if course.INK not in svg.lower():
                 continue
@@ -175,6 +178,19 @@ class LightAndDark(SphinxPostTransform):
                 self.env.images.add_file(self.env.docname, copy["uri"])
                 versions.append(copy)
             image.replace_self(versions)
+
+
+def pack_pictures(svg):
+    """`svg` with the pictures that it embeds made smaller without loss: grey ones are stored as grey."""
+    def pack(match):
+        picture = Image.open(io.BytesIO(base64.b64decode(match[1])))
+        grey = picture.convert("L")
+        if ImageChops.difference(picture.convert("RGBA"), grey.convert("RGBA")).getbbox(alpha_only=False):
+            return match[0]
+        grey.save(packed := io.BytesIO(), "PNG", optimize=True)
+        return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode()
+
+    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", pack, svg)
 
 
 def recolour(svg, index):
