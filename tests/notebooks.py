@@ -35,8 +35,9 @@ def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.ipynb"):
         old.unlink()
-    for path in [*(ROOT / "book").glob("*.py"), ROOT / "book" / "_static"]:
-        link = folder / path.name  # cells run in this folder and find there what they find in book/
+    # Cells run in this folder, and find there what they find in book/, and beside it what lies beside book/.
+    links = {folder / path.name: path for path in [*(ROOT / "book").glob("*.py"), ROOT / "book" / "_static"]}
+    for link, path in {**links, folder.parent / "data": ROOT / "data"}.items():
         link.unlink(missing_ok=True)
         link.symlink_to(path)
     for chapter in chapters():

@@ -105,10 +105,13 @@ def tally(env):
 def pages_that_tell_of_others(app, env):
     """The home page, and the page before a chapter, are written again when what they tell of it changes."""
     known = getattr(env, "course_told", {})
-    env.course_told = {name: times(env, name) + env.metadata[name]["verdicts"] for name in chapters(env)}
+    env.course_told = {name: (times(env, name), env.metadata[name]["verdicts"]) for name in chapters(env)}
+    if known == env.course_told:
+        return []
     order = [env.config.root_doc, *listed(env)]
-    changed = {name for name in {*known, *env.course_told} & {*order} if known.get(name) != env.course_told.get(name)}
-    return sorted({env.config.root_doc, *(order[order.index(name) - 1] for name in changed)}) if changed else []
+    others_time = [name for name in {*known, *env.course_told} & {*order}
+                   if known.get(name, [None])[0] != env.course_told.get(name, [None])[0]]
+    return sorted({env.config.root_doc, *(order[order.index(name) - 1] for name in others_time)})
 
 
 # -- what folds --------------------------------------------------------------------------------------------------------
