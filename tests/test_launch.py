@@ -211,7 +211,8 @@ def running(course, *command, **environ):
 
 def test_a_button_opens_a_notebook_that_runs_and_is_saved_without_noise(course, monkeypatch, free_port):  # noqa: F811
     from playwright.sync_api import sync_playwright
-    from test_browser import CHROMIUM, FLAGS  # skips this test where no Chromium is installed
+    import test_browser  # noqa: F401 - skips this test where no Chromium is installed
+    from browsing import CHROMIUM, FLAGS
 
     monkeypatch.setenv("GITHUB_REPOSITORY", "someone/course")
     code, output, _ = course.make()

@@ -53,7 +53,7 @@ const contours = make("path", { class: "contour" });
 const stars = make("g", { "aria-hidden": "true" });
 const tracks = Array.from({ length: MOST_KEPT + 1 }, (_, i) => make("g", { class: `path path-${i}` },
   make("path", { class: "track" }), make("path", { class: "steps" })));
-const start = make("g", { class: "start", tabindex: 0, role: "slider", "aria-label": "Start", "aria-orientation": "vertical" },
+const start = make("g", { class: "start", tabindex: 0, role: "slider", "aria-valuenow": 0, "aria-label": "Start", "aria-orientation": "vertical" },
   make("circle", { r: 20, class: "reach" }), make("circle", { r: 8, class: "dot" }));
 const callout = make("text", { class: "callout", "aria-hidden": "true" }, "start: drag me");
 

@@ -63,7 +63,7 @@ const fitLine = make("path", { class: "fit" });
 const trueName = make("text", { class: "true-name" }, "true parabola");
 const callout = make("text", { class: "callout", "aria-hidden": "true" }, "↕ drag me");
 const points = initial.x.map((_, i) => {
-  const point = make("g", { class: "point", tabindex: 0, role: "slider", "aria-label": `Point ${i + 1} of ${initial.x.length}`,
+  const point = make("g", { class: "point", tabindex: 0, role: "slider", "aria-valuenow": 0, "aria-label": `Point ${i + 1} of ${initial.x.length}`,
     "aria-orientation": "vertical" }, make("circle", { r: 20, class: "reach" }), make("circle", { r: 7, class: "dot" }));
   const place = (x, y) => callout.remove() || lab.change({
     x: lab.state.x.with(i, round(clamp(x, 0, 1))),
