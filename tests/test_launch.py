@@ -210,9 +210,9 @@ def running(course, *command, **environ):
 
 
 def test_a_button_opens_a_notebook_that_runs_and_is_saved_without_noise(course, monkeypatch, free_port):  # noqa: F811
-    from playwright.sync_api import sync_playwright
     import test_browser  # noqa: F401 - skips this test where no Chromium is installed
     from browsing import CHROMIUM, FLAGS
+    from playwright.sync_api import sync_playwright
 
     monkeypatch.setenv("GITHUB_REPOSITORY", "someone/course")
     code, output, _ = course.make()
