@@ -232,7 +232,7 @@ def test_a_button_opens_a_notebook_that_runs_and_is_saved_without_noise(course, 
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
-        page.get_by_text("One and one make 2, as").wait_for()  # a number in prose, from the running kernel
+        page.get_by_text("One and one make 2, the").wait_for()  # a number in prose, from the running kernel
         page.get_by_text("We measured 2.").wait_for()
         page.locator(".jp-OutputArea-output img[src^='data:image/svg'], .jp-OutputArea-output svg").last.wait_for()
         page.keyboard.press("Control+s")
