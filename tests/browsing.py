@@ -73,3 +73,12 @@ class Visit:
 
     def __exit__(self, *error):
         self.context.close()
+
+
+def wait_until(page, expression):
+    """As Playwright's own function of this purpose, which the security policy keeps from working."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not within five seconds: {expression}")

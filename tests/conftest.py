@@ -13,6 +13,8 @@ SITE = ROOT / "_build" / "html"
 os.environ["TQDM_DISABLE"] = "1"  # nbval's kernels inherit it, as the build's do
 sys.path[:0] = [str(ROOT / folder) for folder in ("book", "book/_ext", "tests", "tests/laboratories")]
 
+from browsing import chromium  # noqa: E402
+from serving import serve  # noqa: E402
 
 # -- a scratch copy of the course ------------------------------------------------------------------------------------
 
@@ -82,3 +84,21 @@ def course(built):
     for path, content in kept.items():
         if not path.is_file() or path.read_bytes() != content:
             path.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def served():
+    """The built site on a local server: its address, and the list of what it sends."""
+    with serve(SITE) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def address(served):
+    return served[0]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser

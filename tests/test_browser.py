@@ -4,9 +4,8 @@ import os
 import re
 
 import pytest
-from browsing import CHROMIUM, LOOKS, Visit, chromium
+from browsing import CHROMIUM, LOOKS, Visit, wait_until
 from conftest import SITE
-from serving import serve
 from test_site import PAGES as FILES
 from test_site import soup
 
@@ -16,23 +15,6 @@ each_page = pytest.mark.parametrize("name", PAGES)
 
 if not CHROMIUM and not os.environ.get("CI"):
     pytest.skip("no Chromium is installed: the pages were not looked at in a browser", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def served():
-    with serve(SITE) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def address(served):
-    return served[0]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -47,15 +29,6 @@ def visit(browser, address):
     yield open_page
     for visit in visits:
         visit.context.close()
-
-
-def wait_until(page, expression):
-    """As Playwright's own function of this purpose, which the security policy keeps from working."""
-    for _ in range(50):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"not within five seconds: {expression}")
 
 
 # -- what is loaded ----------------------------------------------------------------------------------------------------

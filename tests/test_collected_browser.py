@@ -1,11 +1,8 @@
 """The ledger's choice and the definitions of terms, as a reader uses them: by mouse, by keyboard, by touch, without scripts."""
 
 import pytest
-import test_browser
 from conftest import SITE
 from test_browser import Visit
-
-served, address, browser = test_browser.served, test_browser.address, test_browser.browser
 
 SHOWN = "[...document.querySelectorAll('table.ledger tbody tr')].filter(row => row.checkVisibility()).map(row => row.className)"
 

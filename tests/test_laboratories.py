@@ -5,9 +5,8 @@ import os
 import re
 
 import pytest
-from browsing import CHROMIUM, Visit, chromium
+from browsing import CHROMIUM, Visit, wait_until
 from conftest import ROOT, SITE
-from serving import serve
 
 if not CHROMIUM and not os.environ.get("CI"):
     pytest.skip("no Chromium is installed: the laboratories were not tried in a browser", allow_module_level=True)
@@ -19,18 +18,6 @@ PAGES = {name: page.stem for page in SITE.glob("*.html")
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; worker-src 'self'; connect-src 'self'")
 
 each_laboratory = pytest.mark.parametrize("name", FIGURES)
-
-
-@pytest.fixture(scope="module")
-def address():
-    with serve(SITE) as (address, _):
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -58,15 +45,6 @@ def visit(browser, address):
 def sentence(page, name):
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page.locator(f"#{name} .sentence").text_content()
-
-
-def wait_until(page, expression):
-    """As Playwright's own function of this purpose, which a security policy may keep from working."""
-    for _ in range(100):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"not within five seconds: {expression}")
 
 
 def slide(page, name, key, value):
