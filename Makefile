@@ -4,18 +4,19 @@ BIN    := .venv/bin
 SHELL  := /bin/bash -o pipefail
 export TQDM_DISABLE = 1
 # What a failed build prints: what Sphinx says of the cause; of a Python traceback only its last line, and only if needed.
+# Warnings are kept for the end: pages of progress may stand below them.
 export SHOW = /Sphinx error:|Exception occurred/ {told = 1} /^Traceback/ {if (told) exit; hide = 1} \
-  /^[A-Za-z_.]+(Error|Exception):/ {hide = 0} !hide {print; fflush()}
+  /^[A-Za-z_.]+(Error|Exception):/ {hide = 0} /(WARNING|ERROR|CRITICAL): / {print > "_build/warnings"} !hide {print; fflush()}
 
 .DEFAULT_GOAL := book
 .PHONY: book test pdf serve edit new-chapter lint links format pins audit bench clean help
 
 book: .venv/installed ## build the site into _build/html (the same as plain `make`)
 	@# A build that failed or was interrupted may have kept pages whose warnings were already shown: read them again.
-	@if [ -e _build/unfinished ]; then rm -rf _build/.doctrees; fi; mkdir -p _build; touch _build/unfinished
+	@if [ -e _build/unfinished ]; then rm -rf _build/.doctrees; fi; mkdir -p _build; touch _build/unfinished; : > _build/warnings
 	@$(BIN)/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" --path-output . -W -n --keep-going \
 	  2>&1 | awk "$$SHOW" \
-	  || { echo "The site was NOT built; the cause stands above, with its place."; exit 1; }
+	  || { echo "The site was NOT built; the cause stands above, with its place."; cat _build/warnings; exit 1; }
 	@rm _build/unfinished
 	@echo "The site is in _build/html: open _build/html/index.html, or run \`make serve\`."
 

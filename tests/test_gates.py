@@ -25,7 +25,7 @@ STOPS_THE_BUILD = {  # fault: (what is added to sums.md, what the message says)
     "an unknown citation": ("As {cite:t}`Nobody1900` found.", "Nobody1900"),
     "a duplicate label": ("(fig-line)=\n## Again", "fig-line"),
     "an unknown directive": (":::{nonsense}\n:::", "nonsense"),
-    "a warning on stderr": (CELL.format("import warnings; warnings.warn('careful')"), "stderr"),
+    "a warning on stderr": (CELL.format("import warnings; warnings.warn('careful')"), "UserWarning: careful"),
 }
 
 

@@ -126,6 +126,14 @@ def failed_cell(env, docname):
     return f"ERROR in {place}:\n{log[cell.end() if cell else 0:].strip()}"
 
 
+def tell_stderr(app, doctree):
+    """Stop the build, once all pages are read, for what a cell wrote to stderr: a warning is a defect of the page."""
+    for block in doctree.findall(nodes.literal_block):
+        if "stderr" in block["classes"]:
+            logger.error(f"a cell wrote to stderr; mend the cause, or silence it in the cell: {block.astext().strip()}",
+                         location=block)
+
+
 # -- key numbers in prose ----------------------------------------------------------------------------------------------
 
 class KeyNumberRole(RoleBase):
@@ -307,5 +315,6 @@ def setup(app):
     app.add_post_transform(LightAndDark)
     app.add_post_transform(HoldPunctuation)
     app.connect("doctree-read", mark_verdicts)
+    app.connect("doctree-read", tell_stderr)
     app.connect("html-page-context", finish_page)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
