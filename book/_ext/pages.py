@@ -165,6 +165,9 @@ def describe(context, doctree):
     return text if len(text) < 160 else text[:160].rpartition(" ")[0] + " …"
 
 
+WITHIN_NAMES = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=_)(?=[a-z])")  # where a long name may break on a phone
+
+
 def slim(body):
     """The text of a page without what nobody sees, and with marks that browsers and screen readers know."""
     for pattern, new in (
@@ -178,6 +181,7 @@ def slim(body):
         (r'<summary aria-label="[^"]*">\s*<p class="collapsed[^>]*>(.*?)</p>\s*<p class="expanded[^>]*>(.*?)</p>',
          r'<summary><span class="collapsed">\1</span><span class="expanded">\2</span>'),
         (r'(<a class="[^"]*external[^"]*")', r'\1 rel="noopener"'),
+        (r'(?<=<span class="pre">)\w{12,}(?=<)', lambda name: WITHIN_NAMES.sub("<wbr>", name[0])),
     ):
         body = re.sub(pattern, new, body)
     return body
