@@ -330,7 +330,7 @@ def test_shrinkage_answers_within_a_frame(visit, setting):
     sliding = update_times(page, "shrinkage", SLIDE % ("shrinkage", "power", "-14 + 15 * i / 40"))
     dragging = update_times(page, "shrinkage", """(place, i) => place.querySelectorAll('.point')[i % 10].dispatchEvent(
         new KeyboardEvent('keydown', { key: i % 3 ? 'ArrowUp' : 'ArrowDown', bubbles: true }))""")
-    assert sliding[4] < 16 and dragging[4] < 32, (sliding, dragging)  # the machine may be busy with other tests
+    assert sliding[4] < 16 and dragging[0] < 16, (sliding, dragging)  # the machine may be busy with other tests
 
 
 # -- Descent ---------------------------------------------------------------------------------------------------------
