@@ -1,11 +1,13 @@
 """Every page as a reader's browser draws it, from a server that compresses and sends the security policy."""
 
+import io
 import os
 import re
 
 import pytest
 from browsing import CHROMIUM, LOOKS, Visit, wait_until
 from conftest import SITE
+from pypdf import PdfReader
 from test_site import PAGES as FILES
 from test_site import soup
 
@@ -277,6 +279,13 @@ def test_a_chapter_on_paper(visit):
     contrast = "(([r, g, b]) => r + g + b)(getComputedStyle(document.querySelector('article p')).color.match(/\\d+/g).map(Number))"
     assert page.evaluate(contrast) < 200, "text is not dark on paper"
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_summary_of_the_notes_prints_on_one_sheet(visit, address):
+    page = visit("aws-notes").page
+    page.locator("a[href='#one-sheet']").click()
+    printed = PdfReader(io.BytesIO(page.pdf(format="A4"))).pages
+    assert len(printed) == 1 and printed[0].extract_text().startswith("Regularization and tuning on one sheet")
 
 
 def test_the_page_for_wrong_addresses(browser, address):

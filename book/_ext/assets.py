@@ -18,13 +18,15 @@ UNUSED = ["locales", "vendor", "styles", "scripts", "images", "togglebutton.*", 
 FILES = re.compile(r"""(src|href)="((?![\w+.-]+:)[^"?#]*?  # no other host
                        (?:_static/[^"?#]*\.(?:css|js|svg)|_images/[^"?#]*|searchindex\.js))(?:\?v=[^"]*)?\"""", re.X)
 
+# A comma that no closing parenthesis follows, but for those of whole groups, of which one may hold another.
+OUTER_COMMA = re.compile(r",(?![^()]*(?:\((?:[^()]|\([^()]*\))*\)[^()]*)*\))")
 LINKED = re.compile(r'<link rel="stylesheet" href="_static/((?!site\.css)[^"?#]+)')
 
 
 def used_only(css, words):
     """`css` without comments and without the rules for classes and ids that are not among `words`."""
     def rule(match):
-        kept = [selector.strip() for selector in re.split(r",(?![^(]*\))", match[1])
+        kept = [selector.strip() for selector in re.split(OUTER_COMMA, match[1])
                 if words.issuperset(re.findall(r"[.#](-?[A-Za-z_][\w-]*)", re.sub(r":not\([^)]*\)", "", selector)))]
         return ",".join(kept) + "{" + " ".join(match[2].split()) + "}" if kept else ""
 
