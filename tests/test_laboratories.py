@@ -445,7 +445,7 @@ def test_training_is_loaded_when_it_is_started(visit):
 def test_two_runs_stand_side_by_side(visit):
     page = visit("training")
     said = trained(page)
-    assert re.match(r"Run 1, all 20 epochs done: 100\.0 % of the training digits are right and (8[5-9]|9[0-3])\.\d % of the validation", said)
+    assert re.match(r"Run 1, all 20 epochs done: 100\.0% of the training digits are right and (8[5-9]|9[0-3])\.\d% of the validation", said)
     wrong = int(re.search(r"(\d+) of 800 are wrong", said)[1])
     assert page.locator("#training .wrong li").count() == min(24, wrong)
     assert re.fullmatch(r"\d, not \d", page.locator("#training .wrong li span").first.inner_text())
@@ -479,7 +479,7 @@ def test_training_can_be_stopped_and_runs_away_honestly(visit):
     slide(page, "training", "nodes", 0)
     slide(page, "training", "batch", 4)
     said = trained(page)
-    assert "runs away" in said or re.search(r"and [12]?\d\.\d % of the validation", said), said
+    assert "runs away" in said or re.search(r"and [12]?\d\.\d% of the validation", said), said
     never_nan(page, "training")
 
 

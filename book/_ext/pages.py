@@ -181,7 +181,7 @@ def slim(body):
         (r'<summary aria-label="[^"]*">\s*<p class="collapsed[^>]*>(.*?)</p>\s*<p class="expanded[^>]*>(.*?)</p>',
          r'<summary><span class="collapsed">\1</span><span class="expanded">\2</span>'),
         (r'(<a class="[^"]*external[^"]*")', r'\1 rel="noopener"'),
-        (r'(?<=<span class="pre">)\w{12,}(?=<)', lambda name: WITHIN_NAMES.sub("<wbr>", name[0])),
+        (r'(?<=<span class="pre">)\w{9,}(?=<)', lambda name: WITHIN_NAMES.sub("<wbr>", name[0])),
     ):
         body = re.sub(pattern, new, body)
     return body

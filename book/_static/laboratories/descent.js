@@ -183,7 +183,7 @@ function sentence(state) {
     return `${begins}: after ${last} steps the path ${near ? `is at the ${nearest.name} minimum` : "has not come to rest at either minimum"}, loss ${text(path.loss[last], 2)}.`
       + ` The sharp one lets go beyond ${text(limit(surface.minima[0].curvature, state.momentum))}, the flat one beyond ${text(limit(surface.minima[1].curvature, state.momentum))}.`;
   }
-  const result = share > 1 ? `the path is ${text(share, 2)} times as far from the minimum as at the start` : `${share < 1e-4 ? text(share, 2) : `${text(100 * share, 2)} %`} of the distance to the minimum is left`;
+  const result = share > 1 ? `the path is ${text(share, 2)} times as far from the minimum as at the start` : `${share < 1e-4 ? text(share, 2) : `${text(100 * share, 2)}%`} of the distance to the minimum is left`;
   const reason = beyond ? "beyond the limit, so it runs away" : `below the limit of ${text(limit(nearest.curvature, state.momentum))}${state.batch < EXAMPLES ? ", but small batches keep it trembling" : ""}`;
   return `${begins}: after ${last} steps ${result}; the rate is ${reason}.`;
 }

@@ -49,7 +49,7 @@ function hear(message) {
 // -- curves ----------------------------------------------------------------------------------------------------------
 
 const MEASURES = {
-  accuracy: { domain: [0.6, 1], ticks: [0.6, 0.7, 0.8, 0.9, 1], show: (value) => `${Math.round(100 * value)} %` },
+  accuracy: { domain: [0.6, 1], ticks: [0.6, 0.7, 0.8, 0.9, 1], show: (value) => `${Math.round(100 * value)}%` },
   loss: { domain: [0, 1.2], ticks: [0, 0.3, 0.6, 0.9, 1.2], show: text },
 };
 
@@ -141,7 +141,7 @@ function sentence() {
   const epoch = run.epochs.at(-1);
   if (!epoch) return `Run ${run.number}: loading the digits.`;
   if (epoch.lost) return `Run ${run.number}: the loss is beyond all numbers since epoch ${epoch.epoch}. Such a learning rate runs away.`;
-  const percent = (share) => `${fixed(100 * share, 1)} %`;
+  const percent = (share) => `${fixed(100 * share, 1)}%`;
   const judged = epoch.final ?? epoch.validation;
   const wrong = Math.round((1 - judged.accuracy) * validation);
   const how = run.running ? `epoch ${epoch.epoch} of ${EPOCHS}` : epoch.epoch < EPOCHS ? `stopped after epoch ${epoch.epoch}` : `all ${EPOCHS} epochs done`;
