@@ -37,7 +37,7 @@ WITHOUT_CHAPTER = {  # pages that the site has without a file in book/: (title, 
     "404": ("No such page", "There is no page at this address; here is where to go instead."),
 }
 OUTCOMES = {"holds": "hold", "holds with conditions": "hold with conditions", "does not hold": "do not hold",
-            "undecided at this size": "are undecided"}
+            "undecided at this size": "undecided"}
 WORDS_A_MINUTE = 200  # of technical prose
 
 
