@@ -21,7 +21,9 @@ FONTS = course.BOOK / "_static" / "fonts"
 
 
 def shapes(svg):
-    """The ellipses, circles and straight-lined paths of a drawing, as matplotlib has them."""
+    """The ellipses, circles and paths of a drawing, as matplotlib has them."""
+    from fontTools.pens.recordingPen import RecordingPen  # matplotlib brings fontTools along
+    from fontTools.svgLib.path import parse_path
     from matplotlib import patches, path
 
     def look(style):
@@ -31,16 +33,19 @@ def shapes(svg):
                 "edgecolor": style.get("stroke", "none"), "linewidth": 1.5 * float(style.get("stroke-width", 1)),
                 "linestyle": (0, dashes) if dashes else "-"}
 
+    kinds = {"moveTo": path.Path.MOVETO, "lineTo": path.Path.LINETO, "qCurveTo": path.Path.CURVE3,
+             "curveTo": path.Path.CURVE4}
+
     def line(commands):
+        parse_path(commands, pen := RecordingPen())
         points, codes = [], []
-        for letter, values in re.findall(r"([MLHVZ])([^MLHVZ]*)", commands):
-            values = [float(value) for value in values.split()]
-            pairs = {"H": [(x, points[-1][1]) for x in values] if points else [],
-                     "V": [(points[-1][0], y) for y in values] if points else [],
-                     "Z": points[:1]}.get(letter, list(zip(values[::2], values[1::2])))
-            points += pairs
-            first = {"M": path.Path.MOVETO, "Z": path.Path.CLOSEPOLY}.get(letter, path.Path.LINETO)
-            codes += [first, *[path.Path.LINETO] * (len(pairs) - 1)]
+        for operation, ends in pen.value:
+            if operation == "closePath":
+                ends, code = points[-1:], path.Path.CLOSEPOLY
+            else:
+                code = kinds.get(operation)
+            points += ends
+            codes += [code] * len(ends)
         return path.Path(points, codes)
 
     def walk(element, inherited):
